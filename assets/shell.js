@@ -1,0 +1,514 @@
+/* What the shell does in the browser: theme, navigation, the pulse of the server and what it
+   paints (gauge, job chip, locked links), folding, copying. Dash renders the page; the insides of
+   #gauge, #gauge-popover, #job-chip, #nav-card, #said and #connection are ours alone. */
+
+(() => {
+  "use strict";
+
+  const root = document.documentElement;
+  const small = window.matchMedia("(max-width: 991.98px)");
+  const THIN = "\u202f";
+  const byId = (id) => document.getElementById(id);
+  const all = (selector) => [...document.querySelectorAll(selector)];
+
+  const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+  const safe = (text) => String(text ?? "").replace(/[&<>"']/g, (c) => ENTITIES[c]);
+  const icon = (name) => `<span class="icon icon-${name}" aria-hidden="true"></span>`;
+
+  /* Writes only what changed: what has the focus, or is being read out, is left in peace. */
+  function paint(node, html) {
+    if (!node || node.painted === html) return;
+    node.painted = html;
+    node.innerHTML = html;
+  }
+
+  /* Dash reads a Store only once it has rendered; until then the last value waits here. */
+  const unsent = new Map();
+
+  function tell(id, data) {
+    unsent.set(id, data);
+    flush();
+  }
+
+  function flush() {
+    if (!byId("gauge") || !window.dash_clientside?.set_props) return;
+    for (const [id, data] of unsent) {
+      unsent.delete(id);
+      window.dash_clientside.set_props(id, { data });
+    }
+  }
+
+  /* Theme */
+
+  function theme() {
+    const stored = document.cookie.match(/(?:^|; )theme=(light|dark)/);
+    if (stored) return stored[1];
+    return window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  }
+
+  function dress(name) {
+    root.setAttribute("data-bs-theme", name);
+    document.cookie = `theme=${name}; max-age=31536000; path=/; SameSite=Lax`;
+  }
+
+  dress(theme());
+
+  function switchTheme() {
+    const name = theme() === "dark" ? "light" : "dark";
+    dress(name);
+    tell("theme", name);
+  }
+
+  /* Navigation: what dcc.Link does, for plain links that keep their href. */
+
+  function go(href) {
+    window.history.pushState({}, "", href);
+    window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+    window.scrollTo(0, 0);
+  }
+
+  function markCurrent() {
+    for (const link of all("a.nav-link-item")) {
+      const here = link.pathname === location.pathname;
+      if (here) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+  }
+
+  function openNav(open) {
+    const sidebar = byId("sidebar");
+    const opener = document.querySelector(".nav-open");
+    if (!sidebar || root.hasAttribute("data-nav-open") === open) return;
+    root.toggleAttribute("data-nav-open", open);
+    opener.setAttribute("aria-expanded", String(open));
+    for (const part of all(".topbar, .main")) part.inert = open;
+    (open ? sidebar.querySelector(".nav-close") : opener).focus();
+  }
+
+  /* The dataset and the theme switch move into the sidebar where the bar has no room. */
+  function place() {
+    const head = document.querySelector(".sidebar-head");
+    const slot = document.querySelector(".dataset-slot");
+    const dark = byId("theme-switch");
+    if (!head || !slot || !dark) return;
+    if (small.matches && slot.parentNode !== head.parentNode) {
+      head.after(slot);
+      head.insertBefore(dark, head.lastElementChild);
+    } else if (!small.matches && slot.parentNode === head.parentNode) {
+      const bar = document.querySelector(".topbar");
+      bar.insertBefore(slot, byId("job-chip"));
+      bar.append(dark);
+    }
+    for (const cards of all("[data-fold-small]")) {
+      if (cards.folded === small.matches) continue;
+      cards.folded = small.matches;
+      cards.open = !small.matches;
+    }
+  }
+
+  /* The pulse */
+
+  let pulse = null;
+  let told = "";
+  let failures = 0;
+  let timer = 0;
+
+  async function beat() {
+    clearTimeout(timer);
+    try {
+      const answer = await fetch("/_pulse", { cache: "no-cache", credentials: "same-origin" });
+      if (!answer.ok) throw new Error(String(answer.status));
+      pulse = await answer.json();
+      failures = 0;
+      paint(byId("connection"), "");
+      const { boot, news } = pulse;
+      const data = { boot, job: pulse.busy?.job ?? null, news };
+      if (told !== JSON.stringify(data)) {
+        told = JSON.stringify(data);
+        tell("pulse", data);
+      }
+      repaint();
+    } catch {
+      failures += 1;
+      if (failures >= 3) paint(byId("connection"), "Connection lost. Trying again.");
+    }
+    clearTimeout(timer);
+    timer = setTimeout(beat, document.hidden ? 15000 : 1000);
+  }
+
+  async function post(path) {
+    const answer = await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: "{}",
+    });
+    beat();
+    return answer;
+  }
+
+  /* Words */
+
+  const mb = (number) =>
+    number >= 1024 ? `${+(number / 1024).toFixed(1)}${THIN}GB` : `${Math.round(number)}${THIN}MB`;
+  const percent = (share) => `${Math.round(share * 100)}${THIN}%`;
+  const nth = (place) => {
+    const ending = [11, 12, 13].includes(place % 100) ? "th" : ["th", "st", "nd", "rd"][place % 10];
+    return `${place}${ending ?? "th"}`;
+  };
+
+  function about(seconds) {
+    if (seconds < 1) return "less than a second";
+    if (seconds < 89.5) return `about ${Math.round(seconds)}${THIN}s`;
+    if (seconds < 5370) return `about ${Math.round(seconds / 60)}${THIN}min`;
+    return `about ${Math.round(seconds / 3600)}${THIN}h`;
+  }
+
+  const BANDS = {
+    normal: ["Normal", '<circle cx="5" cy="5" r="4.5" fill="currentColor"/>'],
+    watch: [
+      "Watch",
+      '<path d="M5 1 9.2 8.8H.8Z" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linejoin="round"/>',
+    ],
+    high: ["High", '<path d="M5 .8 9.6 9H.4Z" fill="currentColor"/>'],
+    critical: ["Critical", '<path d="M3 0h4l3 3v4l-3 3H3L0 7V3Z" fill="currentColor"/>'],
+  };
+
+  function band(name) {
+    const [word, shape] = BANDS[name] ?? BANDS.normal;
+    return `<span class="band band-${safe(name)}"><svg viewBox="0 0 10 10" aria-hidden="true">${shape}</svg><span class="wide-only">${word}</span></span>`;
+  }
+
+  /* Says aloud what changed and nothing else: band, step of the job, place in the queue. */
+  const heard = {};
+
+  function say(kind, text) {
+    const first = !(kind in heard);
+    if (heard[kind] === text) return;
+    heard[kind] = text;
+    if (!first && text) byId("said").textContent = text;
+  }
+
+  /* Painting */
+
+  function repaint() {
+    flush();
+    markCurrent();
+    place();
+    keepLevel();
+    if (!pulse || !byId("gauge")) return;
+    paintGauge(pulse.memory);
+    paintPopover(pulse.memory);
+    paintChip();
+    paintCard();
+    lockLinks();
+    say("band", `Memory is ${BANDS[pulse.memory.band]?.[0] ?? pulse.memory.band}`);
+    say("step", pulse.busy?.mine ? `${pulse.busy.name}: ${pulse.busy.label}` : "");
+    say("place", pulse.waiting ? `${pulse.waiting.name} waits, ${nth(pulse.waiting.position)}` : "");
+  }
+
+  function paintGauge(memory) {
+    const node = byId("gauge");
+    const share = Math.min(memory.share, 1) * 100;
+    const ticks = [70, 80, 90].map((at) => `<i style="left:${at}%"></i>`).join("");
+    paint(
+      node,
+      `<span class="words"><span><span class="wide-only">Memory </span><strong>${Math.round(memory.used)}</strong>` +
+        `<span class="wide-only"> of </span><span class="small-only">/</span>${mb(memory.limit)}</span>${band(memory.band)}</span>` +
+        `<span class="meter band-${safe(memory.band)}"><span class="fill" style="width:${share.toFixed(1)}%"></span>${ticks}</span>`,
+    );
+    const word = BANDS[memory.band]?.[0] ?? memory.band;
+    const name = `Memory ${Math.round(memory.used)} of ${mb(memory.limit)}, ${word}`;
+    if (node.getAttribute("aria-label") !== name) node.setAttribute("aria-label", name);
+  }
+
+  function trend(memory) {
+    const { history = [], limit } = memory;
+    if (history.length < 2) return "";
+    const [wide, high] = [286, 52];
+    const x = (at) => (at / (history.length - 1)) * wide;
+    const y = (used) => 4 + (1 - Math.min(used / limit, 1)) * high;
+    const top = history.indexOf(Math.max(...history));
+    const levels = [0.7, 0.8, 0.9]
+      .map((at) => `<path d="M0 ${y(at * limit)}H${wide}" stroke="var(--line)" stroke-dasharray="3 3"/>`)
+      .join("");
+    const path = history.map((used, at) => `${at ? "L" : "M"}${x(at).toFixed(1)} ${y(used).toFixed(1)}`);
+    return (
+      `<svg class="trend" viewBox="0 0 340 62" aria-hidden="true" fill="none">` +
+      `<path d="M0 4H${wide}" stroke="var(--control)"/>${levels}` +
+      `<path d="${path.join("")}" stroke="var(--text-2)" stroke-width="1.5" stroke-linejoin="round"/>` +
+      `<circle cx="${x(top)}" cy="${y(history[top])}" r="3" fill="var(--high)"/>` +
+      `<text x="${wide + 6}" y="8" font-size="11" fill="var(--muted)">${Math.round(limit)}</text>` +
+      `<text x="${wide + 6}" y="${y(0.7 * limit) + 4}" font-size="11" fill="var(--muted)">70${THIN}%</text></svg>`
+    );
+  }
+
+  function paintPopover(memory) {
+    const box = byId("gauge-popover");
+    if (!box.firstChild) {
+      box.innerHTML = '<div class="body"></div><div class="clean"><button type="button" class="btn btn-outline-secondary btn-sm">Clean up</button><span class="fine" role="status"></span></div>';
+      box.querySelector(".clean button").addEventListener("click", cleanUp);
+    }
+    if (box.hidden) return;
+    const share = (part) => `${(Math.min(part.mb / memory.limit, 1) * 100).toFixed(2)}%`;
+    const used = memory.parts.filter((part) => part.mb > 0);
+    const colour = (part) => `background:var(--cat-${(memory.parts.indexOf(part) % 6) + 1})`;
+    const stack = used.map((part) => `<span style="width:${share(part)};${colour(part)}"></span>`);
+    const who = memory.parts.map(
+      (part) =>
+        `<div class="who"><span class="swatch" style="${part.mb > 0 ? colour(part) : ""}"></span>${safe(part.name)}<b>${part.mb > 0 ? mb(part.mb) : "none"}</b></div>`,
+    );
+    const peak = Math.max(...(memory.history?.length ? memory.history : [memory.used]));
+    const minutes = memory.every ? ((memory.history?.length ?? 0) * memory.every) / 60 : 10;
+    const span = minutes < 1.5 ? "Last minute" : `Last ${Math.round(minutes)} minutes`;
+    const disk = (memory.disk ?? []).map(
+      (each) => `<div class="line"><span>${safe(each.name)}</span><b>${mb(each.mb)}</b></div>`,
+    );
+    paint(
+      box.firstChild,
+      `<div class="line"><h2>Memory of this server</h2><span class="quiet">limit ${mb(memory.limit)}, ${safe(memory.source)}</span></div>` +
+        `<div class="line"><span class="number">${mb(memory.used)}</span><span class="quiet">${percent(memory.share)}</span>${band(memory.band)}</div>` +
+        `<div class="stack">${stack.join("")}</div>${who.join("")}` +
+        `<div class="who"><span class="swatch free"></span>Free for a job<b>${mb(memory.free)}</b></div>` +
+        `<div class="part"><div class="line fine"><span>${span}</span><span>peak ${mb(peak)}</span></div>${trend(memory)}</div>` +
+        (disk.length
+          ? `<div class="part"><div class="line fine"><span>On disk</span><span>${mb(memory.disk.reduce((sum, each) => sum + each.mb, 0))}</span></div>${disk.join("")}</div>`
+          : "") +
+        (memory.evicted ? `<p class="fine evicted">Last evicted: ${safe(memory.evicted)}</p>` : ""),
+    );
+  }
+
+  async function cleanUp(event) {
+    const button = event.currentTarget;
+    const said = button.nextElementSibling;
+    button.disabled = true;
+    said.textContent = "Cleaning up";
+    const before = pulse.memory.used;
+    try {
+      const answer = await post("/_cleanup");
+      if (!answer.ok) throw new Error(String(answer.status));
+      await beat();
+      const freed = Math.max(0, before - pulse.memory.used);
+      said.textContent = freed >= 1 ? `Freed ${mb(freed)} of memory` : "Nothing more to free";
+    } catch {
+      said.textContent = "That did not work. Try again.";
+    }
+    button.disabled = false;
+  }
+
+  function openPopover(open) {
+    const box = byId("gauge-popover");
+    const gauge = byId("gauge");
+    if (!box || box.hidden === !open) return;
+    box.hidden = !open;
+    gauge.setAttribute("aria-expanded", String(open));
+    if (!open) return gauge.focus();
+    if (pulse) paintPopover(pulse.memory);
+    box.focus();
+  }
+
+  const progress = (busy) =>
+    busy.total > 1 && busy.total >= 10
+      ? `${busy.done} of ${busy.total}`
+      : percent(Math.min(busy.share ?? 0, 1));
+
+  function paintChip() {
+    const node = byId("job-chip");
+    const { busy, waiting, done } = pulse;
+    if (waiting) {
+      const before = waiting.left != null ? `<span class="left">${about(waiting.left)}</span>` : "";
+      paint(
+        node,
+        `<div class="job-chip queued"><a href="${safe(waiting.href ?? "/runs")}" data-nav>${icon("hourglass")}<strong>${safe(waiting.name)} waits, ${nth(waiting.position)}</strong>${before}</a></div>`,
+      );
+    } else if (busy) {
+      const left = busy.left != null ? `<span class="left">${about(busy.left)} left</span>` : "";
+      const name = busy.mine ? safe(busy.name) : `Another visitor\u2019s ${safe(busy.name)}`;
+      const inside = `<strong>${name} ${progress(busy)}</strong>${left}`;
+      const stop =
+        busy.mine && busy.job
+          ? `<button type="button" data-cancel="${safe(busy.job)}" aria-label="Cancel ${safe(busy.name)}">${icon("x")}</button>`
+          : "";
+      const foot = `<span class="foot" style="width:${(Math.min(busy.share ?? 0, 1) * 100).toFixed(1)}%"></span>`;
+      const link = busy.mine ? `<a href="${safe(busy.href)}" data-nav>${inside}</a>` : `<span class="not-mine">${inside}</span>`;
+      paintRunning(node, busy, link, stop, foot);
+    } else if (done) {
+      const good = done.state === "done";
+      paint(
+        node,
+        `<div class="job-chip ${good ? "done" : "stopped"}"><a href="${safe(done.href)}" data-nav>${icon(good ? "circle-check" : "circle-stop")}<strong>${safe(done.name)} ${safe(done.state)}</strong><span class="left">Open</span></a></div>`,
+      );
+    } else {
+      paint(node, "");
+    }
+  }
+
+  /* Each part apart: a cancel button that is rebuilt each second would lose the focus. */
+  function paintRunning(node, busy, link, stop, foot) {
+    paint(
+      node,
+      `<div class="job-chip running" data-of="${safe(busy.job ?? "")}"><span class="where"></span><span class="stop"></span><span class="under"></span></div>`,
+    );
+    paint(node.querySelector(".where"), link);
+    paint(node.querySelector(".stop"), stop);
+    paint(node.querySelector(".under"), foot);
+  }
+
+  function reason() {
+    const { busy } = pulse;
+    if (!busy) return "A run has the server to itself. Links open again when it ends.";
+    const left = busy.left != null ? about(busy.left) : null;
+    if (!busy.mine) {
+      return `Another visitor\u2019s ${safe(busy.name)} is running${left ? `, ${left} left` : ""}. You can go on reading here.`;
+    }
+    const when = left ? `Links open again in ${left}.` : "Links open again when it ends.";
+    return `${safe(busy.name)} is running. ${when} You can go on reading here.`;
+  }
+
+  function paintCard() {
+    paint(
+      byId("nav-card"),
+      pulse.lock
+        ? `<div class="nav-card"><strong>${icon("pause")}Pages pause during a run</strong><span>${reason()}</span></div>`
+        : "",
+    );
+  }
+
+  function lockLinks() {
+    for (const link of all("#sidebar a[data-nav], a.lockable, .topbar .product")) {
+      const locked = link.classList.contains("locked");
+      if (pulse.lock && !locked) {
+        link.classList.add("locked");
+        link.setAttribute("aria-disabled", "true");
+        link.setAttribute("aria-describedby", "nav-card");
+        link.setAttribute("tabindex", "-1");
+      } else if (!pulse.lock && locked) {
+        link.classList.remove("locked");
+        for (const name of ["aria-disabled", "aria-describedby", "tabindex", "title"]) {
+          link.removeAttribute(name);
+        }
+      }
+      if (pulse.lock) link.title = reason();
+    }
+  }
+
+  /* A click on a tile chooses it; plotly would also zoom in. Answering false stops both, so the
+     click is passed on by hand to where dcc.Graph listens. */
+  function keepLevel() {
+    for (const plot of all(".treemap .js-plotly-plot")) {
+      if (plot.level || !plot.on) continue;
+      plot.level = true;
+      plot.on("plotly_treemapclick", (event) => {
+        plot.emit("plotly_click", event);
+        return false;
+      });
+    }
+  }
+
+  async function copyLink(button) {
+    const label = button.querySelector("span:last-child") ?? button;
+    const before = label.textContent;
+    if (button.copied) return;
+    button.copied = true;
+    try {
+      await navigator.clipboard.writeText(location.href);
+      label.textContent = "Copied";
+      byId("said").textContent = "Link copied";
+    } catch {
+      /* No clipboard outside https: the address bar has it. */
+      label.textContent = "Copy it from the address bar";
+    }
+    setTimeout(() => {
+      label.textContent = before;
+      button.copied = false;
+    }, 1600);
+  }
+
+  /* Events, all delegated: pages come and go. */
+
+  document.addEventListener("click", (event) => {
+    const target = event.target.closest?.("a, button, .scrim") ?? null;
+    for (const open of all("details.menu-slot[open]")) {
+      if (!open.contains(event.target)) open.open = false;
+      else if (target?.matches(".menu-item")) open.open = false;
+    }
+    if (!event.target.closest?.("#gauge, #gauge-popover")) closePopover();
+    if (!target) return;
+
+    if (target.classList.contains("locked")) {
+      event.preventDefault();
+      event.stopPropagation();
+    } else if (target.matches("a[data-nav]")) {
+      const plain = event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
+      if (!plain || event.defaultPrevented || (target.target && target.target !== "_self")) return;
+      event.preventDefault();
+      openNav(false);
+      go(target.getAttribute("href"));
+    } else if (target.dataset.cancel) {
+      target.disabled = true;
+      post(`/_jobs/${encodeURIComponent(target.dataset.cancel)}/cancel`).catch(() => {
+        target.disabled = false;
+      });
+    } else if (target.id === "theme-switch") {
+      switchTheme();
+    } else if (target.id === "gauge") {
+      openPopover(byId("gauge-popover").hidden);
+    } else if (target.matches(".nav-open")) {
+      openNav(true);
+    } else if (target.matches(".nav-close, .scrim")) {
+      openNav(false);
+    } else if (target.matches("[data-copy-link]")) {
+      copyLink(target);
+    } else if (target.matches("[data-unfold]")) {
+      const open = target.closest(".controls").toggleAttribute("data-unfolded");
+      target.setAttribute("aria-expanded", String(open));
+    }
+  });
+
+  /* Middle clicks and Enter on a locked link come another way. */
+  document.addEventListener("auxclick", (event) => {
+    if (event.target.closest?.("a.locked")) event.preventDefault();
+  });
+
+  function closePopover() {
+    const box = byId("gauge-popover");
+    if (!box || box.hidden) return;
+    box.hidden = true;
+    byId("gauge").setAttribute("aria-expanded", "false");
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    const menu = document.querySelector("details.menu-slot[open]");
+    if (menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    } else if (byId("gauge-popover") && !byId("gauge-popover").hidden) {
+      openPopover(false);
+    } else {
+      openNav(false);
+    }
+  });
+
+  window.addEventListener("popstate", markCurrent);
+  window.addEventListener("_dashprivate_pushstate", markCurrent);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) beat();
+  });
+  small.addEventListener("change", () => {
+    openNav(false);
+    place();
+  });
+
+  /* What Dash renders later must look as the rest does; once a frame is enough. */
+  let due = false;
+  new MutationObserver(() => {
+    if (due) return;
+    due = true;
+    requestAnimationFrame(() => {
+      due = false;
+      repaint();
+    });
+  }).observe(document.body, { childList: true, subtree: true });
+
+  beat();
+})();

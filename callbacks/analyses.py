@@ -1,0 +1,274 @@
+"""The page of an analysis: what its form says, what its result shows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import time
+from functools import partial
+from typing import Any
+
+import dash
+from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
+from dash.exceptions import PreventUpdate
+from flask import request
+
+from callbacks.house import house, workspace
+from layouts import analysis_page, blocks, controls, ids, places, states, theme, words
+from services import datasets, memory, params, reader, results
+from services.analysis import Analysis, Shape, find, find_all
+from services.errors import Evicted, Expected, NotFound, ParamError
+from services.jobs import lanes
+from services.results import StoredResult
+
+
+def register(app: Dash) -> None:
+    """Register a page for every analysis that has one, and what all of them share."""
+    for slug, analysis in find_all().items():
+        if places.place(slug) is not None:
+            title = f"{analysis.title} · DataInsights"
+            dash.register_page(slug, path=f"/{slug}", title=title, name=analysis.title, layout=partial(page, slug))
+    _form(app)
+    _answer(app)
+    _grids(app)
+
+
+def page(slug: str, result: str | None = None, **_: Any) -> html.Div:
+    """Lay out the page of an analysis, with the result that the address names."""
+    here, analysis, place = workspace(), find(slug), places.place(slug)
+    assert place is not None
+    stored = _stored(result) if result else None
+    known = _dataset_of(stored) or datasets.current(here)
+    if known is None:
+        return analysis_page.empty(analysis, place)
+    schema = datasets.schema(known)
+    values = params.propose(analysis.params, schema, known["roles"])
+    if stored is not None and stored.about["slug"] == slug:
+        values = dict(stored.about["params"])
+    elif result:
+        return _missing(analysis)
+    control = {"action": "attach", "slug": slug, "dataset": known["id"], "since": time.time() if stored else 0}
+    figures = datasets.profile(here, known["id"])
+    said = getattr(places.found()[slug], "before", None)
+    lede = said(known, figures) if said else f"{words.plural(known['rows'], 'row')} are ready."
+    return analysis_page.page(
+        analysis, schema, values, control, stored.key if stored else None, analysis_page.before(lede, place)
+    )
+
+
+def _missing(analysis: Analysis[Any]) -> html.Div:
+    return blocks.page(
+        blocks.header(analysis.title, analysis.summary),
+        states.empty(
+            "This result is not here", "It was removed, or belongs to another browser.",
+            blocks.button("Ask again", kind="primary", href=f"/{analysis.slug}"), height=280,
+        ),
+    )  # fmt: skip
+
+
+def _stored(key: str | None) -> StoredResult | None:
+    try:
+        return results.get(workspace().result(key or ""))
+    except NotFound:
+        return None
+
+
+def _dataset_of(stored: StoredResult | None) -> dict[str, Any] | None:
+    try:
+        return datasets.about(workspace(), stored.about["dataset"]) if stored else None
+    except NotFound:
+        return None
+
+
+def _answers(states_list: list[dict[str, Any]]) -> dict[str, Any]:
+    """The values of the form's controls by parameter."""
+    return {each["id"]["name"]: each.get("value") for each in states_list}
+
+
+def _form(app: Dash) -> None:
+    @app.callback(
+        Output(ids.CONTROL, "data"),
+        Output(ids.RESULT, "data"),
+        Output(ids.error(ALL), "children"),
+        Output(ids.field(ALL), "className"),
+        Input(ids.RUN, "n_clicks"),
+        State(ids.param(ALL), "value"),
+        State(ids.CONTROL, "data"),
+        prevent_initial_call=True,
+    )
+    def ask(clicks: int | None, _: list[Any], control: dict[str, Any]) -> tuple[Any, ...]:
+        """Check the question; show what is wrong beside its control, or ask the engine."""
+        if not clicks:
+            raise PreventUpdate
+        names = [each["id"]["name"] for each in ctx.outputs_list[2]]
+        nothing = [None] * len(names)
+        analysis = find(control["slug"])
+        known = datasets.about(workspace(), control["dataset"])
+        try:
+            raw = _answers(ctx.states_list[0])
+            question = params.canonical(params.parse(analysis.params, raw, datasets.schema(known)))
+        except ParamError as error:
+            said = [_said(error) if name == error.field else None for name in names]
+            marked = ["wrong" if name == error.field else "" for name in names]
+            return no_update, no_update, said, marked
+        key = results.key(known["id"], analysis.slug, analysis.version, question)
+        stored = _stored(key)
+        if stored is not None and not stored.evicted():
+            return no_update, key, nothing, [""] * len(names)
+        asked = {**control, "action": "run", "params": question, "at": time.time()}
+        return asked, no_update, nothing, [""] * len(names)
+
+    @app.callback(
+        Output(ids.RUN_BAR, "children"),
+        Output(ids.field(ALL), "hidden"),
+        Input(ids.param(ALL), "value"),
+        Input(ids.RESULT, "data"),
+        Input(ids.PULSE, "data"),
+        State(ids.CONTROL, "data"),
+    )
+    def weigh(_: list[Any], shown: str | None, pulse: Any, control: dict[str, Any]) -> tuple[Any, Any]:
+        """Say under the button what a run would cost, and whether the answer shown is this question's."""
+        raw = _answers(ctx.inputs_list[0])
+        analysis = find(control["slug"])
+        known = datasets.about(workspace(), control["dataset"])
+        told = {name: value or None for name, value in raw.items()}
+        declared = {each.name: each for each in params.fields(analysis.params)}
+        hidden = [not declared[each["id"]["name"]].matters(told) for each in ctx.outputs_list[1]]
+        return _run_bar(analysis, known, raw, _stored(shown)), hidden
+
+
+def _said(error: ParamError) -> list[Any]:
+    from layouts.icons import icon
+
+    return [icon("circle-alert", size=14), html.Span(error.message)]
+
+
+def _run_bar(
+    analysis: Analysis[Any], known: dict[str, Any], raw: dict[str, Any], stored: StoredResult | None
+) -> html.Div:
+    try:
+        parsed = params.parse(analysis.params, raw, datasets.schema(known))
+    except ParamError:
+        return controls.run_bar("ready", "Some choices are missing.", id=ids.RUN)
+    question = params.canonical(parsed)
+    if stored is not None and stored.about["params"] == question and not stored.evicted():
+        made = dt.datetime.fromtimestamp(stored.about["made"])
+        return controls.run_bar(
+            "current", f"Answered at {made:%H:%M}. Change anything above to ask again.", id=ids.RUN
+        )
+    here = house()
+    cost = analysis.cost(Shape(known["rows"], len(known["columns"])), parsed)
+    server = memory.anonymous_mb(memory.tree(here.server))
+    free = max(0, here.limit.mb - here.engine.bounds.reserve_mb - server)
+    takes = f"About {words.megabytes(cost.peak_mb)} of {words.megabytes(free)} free, {words.about(cost.seconds)}."
+    if lanes.holder(here.home.server, lanes.HEAVY) is not None:
+        return controls.run_bar("queue", f"Another run is on: yours starts after it. {takes}", id=ids.RUN)
+    if stored is not None:
+        changed = [name for name, value in question.items() if stored.about["params"].get(name) != value]
+        told = ", ".join(name.replace("_", " ") for name in changed[:3])
+        return controls.run_bar("again", f"The answer still shows another {told}. {takes}", id=ids.RUN)
+    return controls.run_bar("ready", f"{takes} On all {words.count(known['rows'])} rows.", id=ids.RUN)
+
+
+def _answer(app: Dash) -> None:
+    @app.callback(
+        Output(ids.ANSWER, "children"),
+        Output(ids.EXPORT, "children"),
+        Input(ids.RESULT, "data"),
+        Input(ids.THEME, "data"),
+        State(ids.CONTROL, "data"),
+    )
+    def show(key: str | None, chosen: str | None, control: dict[str, Any]) -> tuple[Any, Any]:
+        """Draw the result, from memory when it was drawn before."""
+        stored = _stored(key)
+        if stored is None:
+            raise PreventUpdate
+        look = chosen or request.cookies.get("theme", "light")
+        return drawn(stored, look)
+
+    app.clientside_callback(
+        ClientsideFunction("datainsights", "address"),
+        Output(ids.DOWNLOAD, "id"),
+        Input(ids.RESULT, "data"),
+        prevent_initial_call=True,
+    )
+
+
+def drawn(stored: StoredResult, look: str) -> tuple[Any, Any]:
+    """The view of a result and its export menu, memoised: drawing reads tables and sorts marks."""
+    views, slug = house().views, stored.about["slug"]
+    name = f"{stored.folder.parent.parent.name}-{stored.key}-{stored.about['made']}-{look}-{len(stored.evicted())}"
+    kept = views.get(name)
+    if kept is None:
+        place = places.place(slug)
+        assert place is not None
+        with theme.drawn_in("dark" if look == "dark" else "light"):
+            view = places.view(slug)(stored)
+        kept = json.dumps([view, analysis_page.export_menu(stored, place.exports)], cls=_Plain)
+        views.set(name, kept)
+    view, menu = json.loads(kept)
+    return view, menu
+
+
+class _Plain(json.JSONEncoder):
+    """Components as the JSON that Dash sends for them."""
+
+    def default(self, o: Any) -> Any:
+        return o.to_plotly_json() if hasattr(o, "to_plotly_json") else super().default(o)
+
+
+def _grids(app: Dash) -> None:
+    @app.callback(
+        Output(ids.grid(MATCH), "getRowsResponse"),
+        Output(ids.picked(MATCH), "children"),
+        Input(ids.grid(MATCH), "getRowsRequest"),
+        State(ids.RESULT, "data"),
+        prevent_initial_call=True,
+    )
+    def rows(asked: dict[str, Any] | None, key: str | None) -> tuple[Any, Any]:
+        """Answer a grid: some rows, and how many there are, sorted and filtered on the server."""
+        stored = _stored(key)
+        if asked is None or stored is None:
+            raise PreventUpdate
+        table = ctx.triggered_id["table"]
+        where = asked.get("filterModel") or {}
+        try:
+            found, count = page_of(stored, table, asked)
+        except (Evicted, Expected) as error:
+            return {"rowData": [], "rowCount": 0}, error.message
+        total = stored.tables[table]["rows"]
+        return {"rowData": found, "rowCount": count}, _told(table, where, count, total)
+
+    app.clientside_callback(
+        ClientsideFunction("datainsights", "pick"),
+        Output(ids.grid(MATCH), "filterModel"),
+        Input(ids.pick(MATCH, ALL, ALL), "n_clicks"),
+        Input(ids.mark(MATCH, ALL), "clickData"),
+        Input(ids.unpick(MATCH), "n_clicks"),
+        prevent_initial_call=True,
+    )
+
+
+def _told(table: str, where: dict[str, Any], count: int, total: int) -> Any:
+    if not where:
+        return words.count(total)
+    texts = [f"{name.capitalize()}: {rule.get('filter', rule.get('type'))}" for name, rule in where.items()]
+    badge = blocks.filter_badge(", ".join(texts), ids.unpick(table))
+    return [badge, f" {words.count(count)} of {words.count(total)}"]
+
+
+def page_of(stored: StoredResult, table: str, asked: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
+    """Rows `startRow` to `endRow` of a table under the grid's sort and filter, and how many match."""
+    names = [column["name"] for column in stored.tables[table]["columns"]]
+    start, stop = int(asked.get("startRow", 0)), int(asked.get("endRow", 100))
+    sort = [(each["colId"], each["sort"] == "desc") for each in asked.get("sortModel") or []]
+    where = asked.get("filterModel") or {}
+    path = stored.file(table)
+    if path.suffix == ".json":
+        return reader.page_of(stored.rows(table), start, stop, sort=sort, where=where)
+    sql, values = reader.page(names, start, min(stop, start + 1_000), sort=sort, where=where)
+    condition, bound = reader.conditions(names, where)
+    ask = house().reader.ask
+    found = ask(path, sql, values)
+    count = ask(path, f"SELECT count(*) FROM FILE WHERE {condition}", bound)[0][0] if where else stored.tables[table]["rows"]
+    return [dict(zip(names, row, strict=True)) for row in found], count

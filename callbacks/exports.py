@@ -1,0 +1,78 @@
+"""Taking a result away: an export is a quick job, and the browser fetches its file when it is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash.exceptions import PreventUpdate
+
+from callbacks.house import house, workspace
+from layouts import ids, runs, states
+from services import export as exports
+from services import results
+from services.errors import Expected, NotFound
+
+
+def register(app: Dash) -> None:
+    """Wire the export menu of analysis pages."""
+
+    @app.callback(
+        Output(ids.EXPORTING, "data"),
+        Output(ids.DOWNLOAD, "data", allow_duplicate=True),
+        Output(ids.STATE, "children", allow_duplicate=True),
+        Input(ids.export(ALL, ALL), "n_clicks"),
+        State(ids.EXPORT_RAW, "value"),
+        State(ids.RESULT, "data"),
+        prevent_initial_call=True,
+    )
+    def export(clicks: list[int | None], raw: list[str] | None, key: str) -> tuple[Any, Any, Any]:
+        """Ask for a file; one that was written before is fetched at once."""
+        if not any(clicks):
+            raise PreventUpdate
+        table, form = ctx.triggered_id["table"], ctx.triggered_id["form"]
+        asked = {"result": key, "table": table, "format": form, "raw": bool(raw)}
+        try:
+            stored = results.get(workspace().result(key))
+            name = exports.file_name(asked)
+            if form != "md":
+                stored.file(table)
+            if (stored.folder / results.EXPORTS / name).exists():
+                return no_update, _address(key, name), []
+            rows = stored.tables[table]["rows"] if table in stored.tables else 0
+            return house().engine.export(workspace(), asked, rows).id, no_update, []
+        except Expected as error:
+            return no_update, no_update, states.note("failed", error.message)
+
+    @app.callback(
+        Output(ids.DOWNLOAD, "data"),
+        Output(ids.EXPORTING, "data", allow_duplicate=True),
+        Output(ids.STATE, "children", allow_duplicate=True),
+        Input(ids.PULSE, "data"),
+        Input(ids.EXPORTING, "data"),
+        prevent_initial_call=True,
+    )
+    def fetch(_: Any, job: str | None) -> tuple[Any, Any, Any]:
+        """When the pulse says that something ended, see whether it was the export waited for."""
+        if not job:
+            raise PreventUpdate
+        try:
+            known = house().engine.get(workspace(), job)
+        except NotFound:
+            return no_update, None, no_update
+        if known.is_live:
+            raise PreventUpdate
+        if known.state != "done" or known.outcome is None:
+            return no_update, None, runs.ended(known)
+        return _address(known.params["result"], known.outcome), None, no_update
+
+    app.clientside_callback(
+        ClientsideFunction("datainsights", "download"),
+        Output(ids.EXPORTING, "id"),
+        Input(ids.DOWNLOAD, "data"),
+        prevent_initial_call=True,
+    )
+
+
+def _address(key: str, name: str) -> str:
+    return f"/_files/{key}/{name}"

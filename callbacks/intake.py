@@ -1,0 +1,141 @@
+"""Home and the data page: what comes in, what is open, what is in it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import dash
+from dash import ALL, Dash, Input, Output, ctx, html
+from dash.exceptions import PreventUpdate
+
+from callbacks.house import house, workspace
+from layouts import ids, places, runs
+from layouts.pages import data, home
+from layouts.shell import DatasetLink, dataset_chip
+from services import datasets, params
+from services.analysis import Shape, find_all
+from services.errors import NotFound
+from services.samples import SAMPLES
+
+
+def register(app: Dash) -> None:
+    """Register Home and the data page."""
+    dash.register_page("home", path="/", title="DataInsights", name="Home", layout=_home)
+    dash.register_page("data", path="/data", title="Data · DataInsights", name="Data", layout=_data)
+
+    @app.callback(
+        Output(ids.CONTROL, "data", allow_duplicate=True),
+        Input(ids.sample(ALL), "n_clicks"),
+        prevent_initial_call=True,
+    )
+    def take_sample(clicks: list[int | None]) -> dict[str, Any]:
+        """Open a sample: it is made and read like an upload."""
+        if not any(clicks):
+            raise PreventUpdate
+        return {"action": "sample", "slug": "ingest", "sample": ctx.triggered_id["slug"], "at": time.time()}
+
+    @app.callback(
+        Output(ids.DATASET, "children"),
+        Input("_pages_location", "pathname"),
+        Input("_pages_location", "search"),
+    )
+    def name_dataset(_: str | None, __: str | None) -> Any:
+        """Say in the bar which dataset is open."""
+        return chip()
+
+    @app.callback(
+        Output(ids.SIDE, "children"),
+        Input(ids.column(ALL), "n_clicks"),
+        prevent_initial_call=True,
+    )
+    def describe(clicks: list[int | None]) -> Any:
+        """Open a column's figures beside the page, or close them."""
+        name = ctx.triggered_id["name"] if ctx.triggered_id else None
+        if name == "*" and any(clicks):
+            return []
+        known = datasets.current(workspace())
+        if name is None or known is None or not any(clicks):
+            raise PreventUpdate
+        figures = datasets.profile(workspace(), known["id"])
+        return data.column_panel(next(each for each in figures["columns"] if each["name"] == name))
+
+    @app.callback(
+        Output(ids.URL, "href", allow_duplicate=True),
+        Input(ids.remove(ALL), "n_clicks"),
+        prevent_initial_call=True,
+    )
+    def remove(clicks: list[int | None]) -> str:
+        """Delete a dataset."""
+        if not any(clicks):
+            raise PreventUpdate
+        datasets.remove(workspace(), ctx.triggered_id["dataset"])
+        return f"/data?removed={int(time.time())}"
+
+
+def chip() -> Any:
+    """The dataset chip of this visitor."""
+    here = workspace()
+    known = datasets.current(here)
+    links = [
+        DatasetLink(id=each["id"], name=each["name"], rows=each["rows"], columns=len(each["columns"]))
+        for each in datasets.each(here)
+    ]
+    return dataset_chip(links, known["id"] if known else None)
+
+
+def _control() -> dict[str, Any]:
+    return {"action": "attach", "slug": "ingest", "dataset": None, "since": time.time() - 2}
+
+
+def _home(**_: Any) -> html.Div:
+    """The first page: a place to drop a table, or the open one at a glance and what can be asked of it."""
+    here, settings = workspace(), house().settings
+    known = datasets.current(here)
+    if known is None:
+        return home.welcome(SAMPLES, settings.upload_limit_mb, settings.keep_days, runs.slots(_control()))
+    offers = []
+    for slug, analysis in find_all().items():
+        place = places.place(slug)
+        if place is not None:
+            offers.append(_offer(slug, analysis, place, known))
+    figures = datasets.profile(here, known["id"])
+    return home.glance(known, figures, offers, runs.slots(_control()))
+
+
+def _offer(slug: str, analysis: Any, place: places.Place, known: dict[str, Any]) -> home.Offer:
+    """Whether an analysis can run on the dataset as it is, and what it would cost or misses."""
+    schema = datasets.schema(known)
+    proposed = params.propose(analysis.params, schema, known["roles"])
+    missing = [
+        each.kind.label.lower()
+        for each in params.fields(analysis.params)
+        if each.required and each.name not in proposed
+    ]
+    seconds, last = None, None
+    if not missing:
+        parsed = params.parse(analysis.params, proposed, schema)
+        seconds = analysis.cost(Shape(known["rows"], len(schema)), parsed).seconds
+        last = house().engine.of(workspace(), slug, known["id"])
+    return home.Offer(
+        slug=slug, title=analysis.title, place=place, missing=missing, seconds=seconds,
+        done=last if last is not None and last.state == "done" else None,
+    )  # fmt: skip
+
+
+def _data(dataset: str | None = None, **_: Any) -> html.Div:
+    """What is in the open dataset, column by column; below, the other tables and the way in."""
+    here, settings = workspace(), house().settings
+    if dataset:
+        try:
+            datasets.open_(here, dataset)
+        except NotFound:
+            return data.missing()
+    known = datasets.current(here)
+    slots = runs.slots(_control())
+    if known is None:
+        return home.welcome(SAMPLES, settings.upload_limit_mb, settings.keep_days, slots)
+    figures = datasets.profile(here, known["id"])
+    return data.page(known, figures, datasets.each(here), SAMPLES, settings.upload_limit_mb, slots)
+
+

@@ -1,0 +1,125 @@
+"""Dash's background callbacks on our engine: its trigger, polling and way back, our durable jobs.
+
+Dash's own manager forks the threaded server, loses results on reload and dies silently. This
+subclass keeps its interface and machinery and answers every poll from the job's record, which any
+tab, any worker and the next server can read. Nothing is consumed by reading it; the browser never
+names a process.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+from dash.background_callback.managers import BaseBackgroundCallbackManager
+from dash.background_callback.managers.diskcache_manager import DiskcacheManager
+
+from callbacks.house import house, workspace
+from services import datasets
+from services.errors import Expected, NotFound
+from services.jobs.record import Record
+
+NOTHING = "nothing"
+REFUSED = "refused"
+REFUSAL_KEPT = 3_600  # seconds
+
+
+class JobManager(DiskcacheManager):
+    """Follows a job by its id; a handle is the id plus a random tail, unique per page that follows."""
+
+    def __init__(self, panel: Callable[[Record], Any]) -> None:
+        """`panel` draws a live job; it is what `progress` brings to the page."""
+        # The cache is the engine's index, opened with the app; multiprocess is not needed, as nothing forks.
+        BaseBackgroundCallbackManager.__init__(self, None)
+        self.expire = None
+        self._panel = panel
+
+    def make_job_fn(self, fn: Any, progress: Any, key: Any = None) -> Any:
+        return fn
+
+    def build_cache_key(self, fn: Any, args: Any, cache_args_to_ignore: Any, triggered: Any) -> str:
+        control = args[0] if isinstance(args, list | tuple) else next(iter(args.values()))
+        try:
+            job = _begin(control or {})
+        except Expected as error:
+            job = REFUSED + secrets.token_hex(8)
+            said = {"message": error.message, "field": error.field}
+            house().engine.index.set(job, said, expire=REFUSAL_KEPT)
+        # A tail of its own: the renderer forgets a chain whose handle it has seen before.
+        return f"{job}x{secrets.token_hex(4)}"
+
+    def call_job_fn(self, key: str, job_fn: Any, args: Any, context: Any) -> str:
+        return key
+
+    def job_running(self, job: str) -> bool:
+        found = _record(job)
+        return found is not None and found.is_live
+
+    def get_progress(self, key: str) -> list[Any] | None:
+        found = _record(key)
+        return [self._panel(found)] if found is not None and found.is_live else None
+
+    def result_ready(self, key: str) -> bool:
+        return not self.job_running(key)
+
+    def get_result(self, key: str, job: str) -> Any:
+        found = _record(key)
+        if found is not None:
+            return self.UNDEFINED if found.is_live else ticket(found)
+        refused = house().engine.index.get(key.partition("x")[0])
+        return {"state": REFUSED, "at": time.time(), **refused} if isinstance(refused, dict) else {"state": "none"}
+
+    def get_updated_props(self, key: str) -> dict[str, Any]:
+        return {}
+
+    def terminate_job(self, job: str) -> None:
+        """Never here: a job ends by its own Cancel, not because a browser asked anew or left."""
+
+    def terminate_unhealthy_job(self, job: str) -> bool:
+        return False
+
+    def clear_cache_entry(self, key: str) -> None:
+        """Nothing to clear: records and results live on."""
+
+
+def ticket(job: Record) -> dict[str, Any]:
+    """What the page is told at the end of a run; small, and read again from disk before it is used."""
+    return {"job": job.id, "state": job.state, "slug": job.slug, "outcome": job.outcome, "at": job.ended}
+
+
+def _record(handle: str) -> Record | None:
+    try:
+        return house().engine.get(workspace(), handle.partition("x")[0])
+    except NotFound:
+        return None
+
+
+def _begin(control: dict[str, Any]) -> str:
+    """Start what the page asks for, or find what it may follow: the id of a job, or NOTHING."""
+    here, engine = workspace(), house().engine
+    slug = control.get("slug")
+    match control.get("action"):
+        case "run":
+            dataset = datasets.about(here, control.get("dataset", ""))
+            return engine.ask(here, str(slug), dataset, control.get("params") or {}).id
+        case "upload":
+            from services import uploads
+
+            upload = uploads.get(here, control.get("upload", ""))
+            if not upload.is_complete:
+                raise NotFound(f"“{upload.name}” has not arrived whole. Upload it again.")
+            asked = {"upload": upload.id, "name": upload.name}
+            return engine.take_in(here, asked, f"Reading {upload.name}", upload.length).id
+        case "sample":
+            from services import samples
+
+            sample = samples.find(str(control.get("sample")))
+            return engine.take_in(here, {"sample": sample.slug}, f"Making {sample.title}", 0).id
+        case "attach":
+            since = float(control.get("since") or 0)
+            for job in engine.mine(here):
+                if job.slug == slug and job.dataset == control.get("dataset"):
+                    return job.id if job.is_live or (job.ended or 0) > since else NOTHING
+    return NOTHING

@@ -1,0 +1,189 @@
+"""The state of the server in one small answer, asked for by every tab; and what can be done about it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+import time
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from callbacks.house import House, house, workspace
+from layouts import words
+from services import eviction, memory
+from services.errors import NotFound
+from services.jobs import lanes, record
+from services.jobs.record import Record
+
+routes = Blueprint("pulse", __name__)
+
+_MEMO_SECONDS = 0.5
+_memo: dict[str, Any] = {"at": 0.0, "memory": None, "disk_at": 0.0, "disk": []}
+_guard = threading.Lock()
+
+
+@routes.get("/_pulse")
+def pulse() -> Response:
+    """Memory, the running job, the lock: with an ETag, so that nothing new costs nothing."""
+    here, now = house(), workspace()
+    mine = [each for each in here.engine.mine(now)]
+    body = json.dumps(
+        {
+            "boot": here.boot,
+            "memory": _memory(here),
+            **_busy(here, now.visitor),
+            "waiting": _waiting(here, mine),
+            "news": hashlib.sha256("".join(f"{each.id}{each.state}" for each in mine[:50]).encode()).hexdigest()[:12],
+            "done": _done(mine),
+        }
+    )
+    tag = hashlib.sha256(body.encode()).hexdigest()[:16]
+    if request.if_none_match.contains(tag):
+        answer = Response(status=304)
+    else:
+        answer = Response(body, mimetype="application/json")
+    answer.set_etag(tag)
+    answer.headers["Cache-Control"] = "no-cache, private"
+    return answer
+
+
+@routes.post("/_jobs/<job>/cancel")
+def cancel(job: str) -> Response:
+    """Withdraw or cancel one of the visitor's own jobs."""
+    house().engine.cancel(workspace(), job)
+    return jsonify({})
+
+
+@routes.post("/_cleanup")
+def clean_up() -> Response:
+    """Free what can be freed: the reader, cached views, large tables that nobody opened."""
+    here = house()
+    before = measure(here)["used"]
+    here.reader.stop()
+    here.views.clear()
+    gone = sweep(here)
+    freed_disk = sum(entry.bytes for entry in gone) / memory.MB
+    freed = max(0, before - measure(here)["used"])
+    return jsonify({"said": f"Freed {words.megabytes(freed)} of memory and {words.megabytes(freed_disk)} of disk."})
+
+
+def sweep(here: House) -> list[eviction.Entry]:
+    """Evict what is due since the last sweep, and remember what went last."""
+    now, settings = time.time(), here.settings
+    gone = eviction.sweep(
+        here.home,
+        over_mb=settings.evict_over_mb,
+        budget_mb=settings.results_budget_mb,
+        since=here.swept,
+        now=now,
+    )
+    here.swept = now
+    if gone:
+        last = gone[-1]
+        here.evicted = f"table “{last.path.stem}”, {words.size(last.bytes)}, at {time.strftime('%H:%M')}"
+    return gone
+
+
+def _memory(here: House) -> dict[str, Any]:
+    """What the gauge shows, measured at most twice a second whoever asks."""
+    with _guard:
+        now = time.monotonic()
+        if now - _memo["at"] > _MEMO_SECONDS:
+            _memo.update(at=now, memory=measure(here))
+        if now - _memo["disk_at"] > 20 * _MEMO_SECONDS:
+            names = {"datasets": "Datasets", "results": "Results and checkpoints"}
+            sizes = eviction.sizes(here.home)
+            disk = [{"name": f"{names[k]}, {n}", "mb": round(b / memory.MB)} for k, (n, b) in sizes.items()]
+            _memo.update(disk_at=now, disk=disk)
+        return _memo["memory"] | {"disk": _memo["disk"]}
+
+
+def measure(here: House) -> dict[str, Any]:
+    engine = here.engine
+    server = set(memory.tree(here.server))
+    reader = set(memory.tree(here.reader.pid)) if here.reader.pid else set()
+    jobs: set[int] = set()
+    for lane in lanes.LANES:
+        holder = lanes.holder(here.home.server, lane)
+        if holder is not None:
+            jobs |= set(memory.tree(holder["pid"]))
+    parts = {
+        "Server": memory.anonymous_mb(server - reader - jobs),
+        "Reader": memory.anonymous_mb(reader),
+        "Job": memory.anonymous_mb(jobs),
+    }
+    if here.limit.members is not None:
+        everyone = {int(pid) for pid in here.limit.members.read_text().split()}
+        other = memory.anonymous_mb(everyone - server - reader - jobs)
+        if other >= 1:
+            parts["Other"] = other
+    used = sum(parts.values())
+    free = max(0, here.limit.mb - engine.bounds.reserve_mb - used)
+    return {
+        "used": round(used),
+        "limit": here.limit.mb,
+        "share": round(used / here.limit.mb, 3),
+        "band": memory.band(used / here.limit.mb),
+        "parts": [{"name": name, "mb": round(mb)} for name, mb in parts.items()],
+        "free": round(free),
+        "source": here.limit.source,
+        "history": here.history[-120:],
+        "evicted": here.evicted,
+    }
+
+
+def _busy(here: House, visitor: str) -> dict[str, Any]:
+    holder = lanes.holder(here.home.server, lanes.HEAVY)
+    if holder is None:
+        return {"busy": None, "lock": False}
+    try:
+        job = record.read(here.home.workspace(holder["visitor"]).job(holder["job"]))
+    except NotFound:
+        return {"busy": None, "lock": False}
+    mine = job.visitor == visitor
+    busy = {
+        "name": _short(job) if mine else "An analysis",
+        "title": job.title if mine else "Someone's analysis",
+        "label": job.label if mine else "",
+        "done": job.done,
+        "total": job.total,
+        "share": round(job.done / job.total, 3) if job.total else 0,
+        "elapsed": round(job.seconds),
+        "left": None if job.left is None else round(job.left),
+        "mine": mine,
+        "href": _href(job) if mine else None,
+        "job": job.id if mine else None,
+    }
+    return {"busy": busy, "lock": mine or here.settings.nav_lock == "everyone"}
+
+
+def _waiting(here: House, mine: list[Record]) -> dict[str, Any] | None:
+    first = min((each for each in mine if each.state == "queued"), key=lambda each: each.sequence, default=None)
+    if first is None:
+        return None
+    return {"name": _short(first), "position": here.engine.position(first) + 1, "job": first.id}
+
+
+def _done(mine: list[Record]) -> dict[str, Any] | None:
+    newest = next((each for each in mine if each.task == "analysis" and not each.is_live), None)
+    if newest is None:
+        return None
+    return {"name": _short(newest), "href": _href(newest), "state": newest.state, "job": newest.id}
+
+
+def _short(job: Record) -> str:
+    return job.title.split()[0] if job.task == "analysis" else job.title
+
+
+def _href(job: Record) -> str:
+    if job.task != "analysis":
+        return "/data"
+    return f"/{job.slug}?result={job.outcome}" if job.outcome else f"/{job.slug}"
+
+
+def server_process() -> int:
+    """The topmost process of this server: gunicorn's master where there is one."""
+    return os.getppid() if "gunicorn" in os.environ.get("SERVER_SOFTWARE", "") else os.getpid()

@@ -1,0 +1,220 @@
+"""`create_app`: the one place that knows every part."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import secrets
+import shutil
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from dash import Dash, dcc, html, page_container
+from flask import Flask, Response, jsonify, request
+from flask_caching import Cache
+from werkzeug.exceptions import HTTPException
+
+from callbacks import analyses, exports, files, intake, pulse, running
+from callbacks.house import NAME, House
+from dashapp.settings import Settings
+from layouts import ids
+from layouts.places import navigation
+from layouts.shell import shell
+from services import eviction, memory
+from services.errors import DoesNotFit, Expected, FileRefused, NotFound, QueueFull
+from services.jobs.engine import Engine
+from services.jobs.supervisor import Bounds
+from services.reader import Reader
+from services.workspace import Home
+
+ROOT = Path(__file__).parents[1]
+TICK = 2.0  # seconds between two looks of the timer
+MOST_BODY = 24 << 20  # a chunk of an upload is 8 MB; no request needs more
+
+log = logging.getLogger(NAME)
+
+_STATUS: dict[type[Expected], int] = {NotFound: 404, FileRefused: 413, DoesNotFit: 507, QueueFull: 429}
+
+
+def create_app(settings: Settings) -> Dash:
+    """Make the application on `settings.data_dir`, with its timer running."""
+    home = Home.at(settings.data_dir)
+    server = Flask(NAME)
+    server.config.update(
+        SECRET_KEY=settings.secret_key or home.secret_key(),
+        MAX_CONTENT_LENGTH=MOST_BODY,
+        PERMANENT_SESSION_LIFETIME=timedelta(days=30),
+        SESSION_COOKIE_NAME=NAME,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+    )
+    topmost = pulse.server_process()
+    bounds = Bounds(limit_mb=settings.memory_limit_mb, reserve_mb=settings.reserve_mb, server=topmost)
+    here = House(
+        home=home,
+        engine=Engine(home, bounds),
+        reader=Reader(home.root / "visitors"),
+        views=Cache(
+            server,
+            config={
+                "CACHE_TYPE": "dashapp.views.DiskViews",
+                "CACHE_DIR": str(home.server / "views"),
+                "CACHE_DEFAULT_TIMEOUT": 3_600,
+            },
+        ),
+        settings=settings,
+        limit=memory.limit(settings.memory_limit_mb),
+        server=topmost,
+    )
+    server.extensions[NAME] = here
+    app = Dash(
+        NAME,
+        server=server,
+        assets_folder=str(ROOT / "assets"),
+        use_pages=True,
+        pages_folder="",
+        background_callback_manager=running.manager(),
+        suppress_callback_exceptions=True,
+        update_title=None,
+        title="DataInsights",
+        serve_locally=True,
+    )
+    app.layout = _layout
+    for part in (intake, analyses, running, exports):
+        part.register(app)
+    for part in (pulse, files):
+        server.register_blueprint(part.routes)
+    _answer_errors(server)
+    _serve_packed(server, home.server / "packed")
+    _warm(app)
+    _guard(app)
+    threading.Thread(target=_timer, args=(server,), daemon=True, name="timer").start()
+    return app
+
+
+def _layout() -> html.Div:
+    content = html.Div([dcc.Location(id=ids.URL, refresh="callback-nav"), page_container])
+    return shell(navigation(), intake.chip(), content)
+
+
+def _warm(app: Dash) -> None:
+    """Have Dash set itself up before the first visitors do so at once, in each other's way."""
+    app.server.test_client().get("/_dash-layout")
+
+
+def _guard(app: Dash) -> None:
+    """Say in every answer what the page may load and do: our own scripts, and nothing from elsewhere."""
+    scripts = " ".join(["'self'", *app.csp_hashes()])
+    policy = "; ".join(
+        (
+            "default-src 'self'", f"script-src {scripts}", "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:", "font-src 'self' data:", "worker-src 'self' blob:", "connect-src 'self'",
+            "object-src 'none'", "base-uri 'self'", "form-action 'self'", "frame-ancestors 'none'",
+        )
+    )  # fmt: skip
+    app.server.config["CONTENT_POLICY"] = policy
+
+
+def _answer_errors(server: Flask) -> None:
+    @server.errorhandler(Expected)
+    def expected(error: Expected) -> tuple[Response, int]:
+        """An error of ours: its sentence, and the status that fits."""
+        status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
+        return jsonify({"message": error.message, "field": error.field}), status
+
+    @server.errorhandler(Exception)
+    def bug(error: Exception) -> Any:
+        """Anything else: an incident with a number; the traceback goes to the log only."""
+        if isinstance(error, HTTPException):
+            return error
+        incident = secrets.token_hex(3).upper()
+        log.exception("incident %s at %s", incident, request.path)
+        return jsonify({"message": f"This is our mistake. Incident {incident}.", "incident": incident}), 500
+
+    @server.after_request
+    def harden(answer: Response) -> Response:
+        answer.headers.setdefault("Content-Security-Policy", server.config.get("CONTENT_POLICY", ""))
+        answer.headers.setdefault("X-Content-Type-Options", "nosniff")
+        answer.headers.setdefault("Referrer-Policy", "same-origin")
+        answer.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        return answer
+
+
+def _serve_packed(server: Flask, folder: Path) -> None:
+    """Serve Dash's large scripts from packed copies on disk: read whole, each costs the server MBs."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+
+    @server.before_request
+    def packed() -> Response | None:
+        prefix = "/_dash-component-suites/"
+        if not (request.path.startswith(prefix) and request.path.endswith(".js")):
+            return None
+        if "gzip" not in request.headers.get("Accept-Encoding", ""):
+            return None
+        source = _script(request.path.removeprefix(prefix))
+        if source is None:
+            return None
+        from flask import send_file
+
+        target = folder / f"{source.parent.name}-{source.name}.gz"
+        if not target.exists():
+            part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+            with open(source, "rb") as plain, gzip.open(part, "wb", 6) as file:
+                shutil.copyfileobj(plain, file)
+            part.replace(target)
+        answer = send_file(target, mimetype="application/javascript", max_age=31_536_000)
+        answer.headers["Content-Encoding"] = "gzip"
+        answer.headers["Vary"] = "Accept-Encoding"
+        return answer
+
+
+def _script(path: str) -> Path | None:
+    """The file behind a component script's address, which carries version and date in its name."""
+    package, _, inside = path.partition("/")
+    if package not in {"dash", "dash_bootstrap_components", "dash_ag_grid", "plotly"}:
+        return None
+    from dash.fingerprint import check_fingerprint
+
+    plain, fingerprinted = check_fingerprint(inside)
+    module = __import__(package)
+    root = Path(module.__file__ or "").parent
+    found = (root / plain).resolve()
+    return found if fingerprinted and root in found.parents and found.is_file() else None
+
+
+def _timer(server: Flask) -> None:
+    """The one timer of this server: whoever holds its lock, among workers, does its work."""
+    from services.jobs import lanes
+
+    here: House = server.extensions[NAME]
+    lock = None
+    swept = forgotten = 0.0
+    while True:
+        time.sleep(TICK)
+        lock = lock if lock is not None else lanes.take(here.home.server, "timer")
+        with server.app_context():
+            used = pulse.measure(here)["used"]
+            here.history = [*here.history[-299:], used]
+            here.reader.rest()
+            if lock is None:
+                continue
+            try:
+                here.engine.recover()
+                here.engine.dispatch()
+                now = time.monotonic()
+                full = used / here.limit.mb > 0.9
+                if now - swept > here.settings.evict_every_s or (full and now - swept > 30):
+                    swept = now
+                    pulse.sweep(here)
+                if now - forgotten > 3_600:
+                    forgotten = now
+                    eviction.forget(here.home, days=here.settings.keep_days, now=time.time())
+            except OSError:  # a full disk, a folder that went meanwhile: the next tick tries again
+                log.exception("timer")
+
+

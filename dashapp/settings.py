@@ -1,0 +1,72 @@
+"""Every setting, read from the environment once; the help is the README's table."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class BadSetting(Exception):
+    """An environment variable that cannot be read; the message names it."""
+
+
+def _setting(default: Any, help: str) -> Any:
+    return dataclasses.field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Each field is read from the environment variable of its name in capitals."""
+
+    port: int = _setting(8050, "Port the server listens on.")
+    host: str = _setting("127.0.0.1", "Address the server listens on; a container wants 0.0.0.0.")
+    data_dir: Path = _setting(Path("data"), "Folder that holds everything stored; made readable by this user only.")
+    secret_key: str = _setting("", "Signs cookies. Empty: one is made and kept in DATA_DIR, so a restart keeps sessions.")
+    secure_cookies: bool = _setting(False, "Send cookies over HTTPS only; set it where the platform ends TLS.")
+    memory_limit_mb: int = _setting(512, "Memory that may be used, where no container sets a limit.")
+    reserve_mb: int = _setting(48, "Memory that no job may take, so that the server always answers.")
+    nav_lock: str = _setting("everyone", "Whose navigation a running analysis locks: everyone, or its owner.")
+    evict_over_mb: int = _setting(50, "Large tables of results above this size go first when nobody opens them.")
+    evict_every_s: int = _setting(300, "Seconds between two looks for what can be evicted.")
+    results_budget_mb: int = _setting(2_000, "Disk that large tables of results may take together.")
+    upload_limit_mb: int = _setting(2_000, "Largest file that may be uploaded, in MB of a million bytes.")
+    keep_days: int = _setting(7, "Days after which an unused workspace is removed.")
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """The settings that `environment` gives, defaults for the rest.
+
+        Raises
+        ------
+        BadSetting
+            A value that is not what the setting takes.
+        """
+        given: dict[str, Any] = {}
+        for each in dataclasses.fields(cls):
+            name = each.name.upper()
+            text = environment.get(name, "").strip()
+            if not text:
+                continue
+            try:
+                given[each.name] = _read(text, each.default)
+            except ValueError:
+                raise BadSetting(f"{name} is “{text}”, and a whole number is needed.") from None
+        settings = cls(**given)
+        if settings.nav_lock not in {"everyone", "owner"}:
+            raise BadSetting(f"NAV_LOCK is “{settings.nav_lock}”: say everyone or owner.")
+        return settings
+
+
+def _read(text: str, default: Any) -> Any:
+    if isinstance(default, bool):
+        return text.lower() in {"1", "true", "yes", "on"}
+    return type(default)(text)
+
+
+def table() -> list[tuple[str, str, str]]:
+    """Name, default and help of every setting, for the README and its test."""
+    return [(each.name.upper(), str(each.default), each.metadata["help"]) for each in dataclasses.fields(Settings)]

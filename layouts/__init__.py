@@ -1,0 +1,1 @@
+"""What a person sees: shell, building blocks, charts, and one page per analysis."""

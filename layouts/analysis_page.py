@@ -1,0 +1,114 @@
+"""The page of any analysis: question, controls, answer, written once and filled by its two files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from layouts import blocks, cards, controls, ids, question, runs, states, words
+from layouts.places import Place
+from services.analysis import Analysis
+from services.params import fields
+from services.results import StoredResult
+from services.schema import Schema
+
+
+def page(
+    analysis: Analysis[Any],
+    schema: Schema,
+    values: Mapping[str, Any],
+    control: dict[str, Any],
+    result: str | None,
+    before: Component,
+) -> html.Div:
+    """Lay out the page; `before` stands where the answer will, until there is one."""
+    asked = html.Div(question.form(fields(analysis.params), schema, values), id=ids.FORM)
+    return blocks.page(
+        blocks.header(
+            analysis.title, analysis.summary, [html.Div(id=ids.EXPORT, className="actions")]
+        ),
+        blocks.two_columns(
+            html.Div(
+                [html.Div(id=ids.RUNNING), controls.column([asked, html.Div(id=ids.RUN_BAR)])],
+                className="controls-slot",
+            ),
+            [
+                html.Div(id=ids.STATE),
+                html.Div(states.loading_answer() if result else before, id=ids.ANSWER),
+            ],
+        ),
+        *runs.slots(control, result),
+        dcc.Store(id=ids.EXPORTING),
+        dcc.Store(id=ids.DOWNLOAD),
+    )
+
+
+def empty(analysis: Analysis[Any], place: Place) -> html.Div:
+    """The page before there is any table."""
+    return blocks.page(
+        blocks.header(analysis.title, analysis.summary),
+        states.empty(
+            "There is no table yet", f"{place.brief} Upload one, or open a sample.",
+            blocks.button("Add a table", kind="primary", href="/"), height=280,
+        ),
+    )  # fmt: skip
+
+
+def before(lede: str, place: Place, said: Component | None = None) -> html.Div:
+    """What stands in the answer's place before the first run: what one will get, when it misleads."""
+    parts: list[Component] = [blocks.lede(lede, "empty")]
+    if said is not None:
+        parts.append(said)
+    if place.gives:
+        given = [cards.plain_card(title, text) for title, text in place.gives]
+        parts.append(
+            blocks.section(blocks.heading("What you will get"), html.Div(given, className="cards"))
+        )
+    if place.misleads:
+        lines = html.Ul([html.Li(line) for line in place.misleads], className="caveats")
+        parts.append(blocks.section(blocks.heading("When it misleads"), lines))
+    return html.Div(parts)
+
+
+def provenance(result: StoredResult, asked_at: str) -> html.Div:
+    """How many rows, when and how fast, and where the caveats are."""
+    about = result.about
+    used, total = about["rows_used"], about["rows_total"]
+    every = used == total
+    badge = blocks.badge(f"All {words.count(total)} rows", "rows") if every else blocks.badge(
+        f"{words.count(used)} of {words.count(total)} rows", "sample"
+    )  # fmt: skip
+    parts: list[Any] = [badge, f"{asked_at}, in {words.duration(about['seconds'])}"]
+    notes = len(result.notes)
+    if notes:
+        said = words.plural(notes, "caveat")
+        parts.append(html.A([said], href="#caveats", className="text-link"))
+    return blocks.provenance(*parts)
+
+
+def export_menu(result: StoredResult, exports: Sequence[tuple[str, str]]) -> list[Component]:
+    """Copy link, and what can be taken away."""
+    items: list[Component] = []
+    for table, form in exports:
+        if table not in result.tables:
+            continue
+        rows = words.plural(result.tables[table]["rows"], "row")
+        items.append(
+            cards.menu_item(table.capitalize(), form.upper(), rows, id=ids.export(table, form))
+        )
+    items.append(
+        cards.menu_item(
+            "Result", "Markdown", "facts, caveats, tables", id=ids.export("result", "md")
+        )
+    )
+    raw = dcc.Checklist(
+        [{"label": "Raw values", "value": "raw"}], [], id=ids.EXPORT_RAW, className="raw-values"
+    )
+    hint = "Off: cells that start with = + \u2212 @ are made safe for spreadsheets."
+    return [
+        blocks.copy_link(),
+        cards.menu("Export", "download", [*items, cards.menu_rule(), cards.menu_check(raw, hint)]),
+    ]

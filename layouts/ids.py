@@ -1,0 +1,92 @@
+"""Ids of components that callbacks or the scripts in assets reach."""
+
+from typing import Any
+
+THEME = "theme"  # Store: "light" or "dark"
+PULSE = "pulse"  # Store: {boot, job, news}, written by shell.js when one of them changes
+URL = "url"  # Location: where a callback sends the browser
+
+CONTENT = "content"
+DATASET = "dataset-chip"
+
+# On every page that can start a job.
+CONTROL = "control"  # Store: what the page asks of the engine: {action, slug, ...}
+TICKET = "ticket"  # Store: how the job that answers it ended
+RUNNING = "running"  # Div: the live job, in place of the controls
+STATE = "state"  # Div: what is not as usual
+RESULT = "result"  # Store: the key of the result shown
+
+# On an analysis' page.
+FORM = "form"
+RUN = "run"
+RUN_BAR = "run-bar"
+ANSWER = "answer"
+EXPORT = "export"
+EXPORT_RAW = "export-raw"
+EXPORTING = "exporting"  # Store: the export job being waited for
+DOWNLOAD = "download"  # Store: address of a finished export, fetched by the browser
+
+# On the data page.
+SIDE = "side"
+
+
+def param(name: Any) -> dict[str, Any]:
+    """The control of a parameter; `name` may be ALL."""
+    return {"type": "param", "name": name}
+
+
+def field(name: Any) -> dict[str, Any]:
+    """What surrounds a control: its label, its hint, whether it shows."""
+    return {"type": "field", "name": name}
+
+
+def error(name: Any) -> dict[str, Any]:
+    """Where the error of a control is said."""
+    return {"type": "error", "name": name}
+
+
+def grid(table: Any) -> dict[str, Any]:
+    """The grid that shows a table of a result."""
+    return {"type": "grid", "table": table}
+
+
+def picked(table: Any) -> dict[str, Any]:
+    """Where the filter of a grid is said, and removed."""
+    return {"type": "picked", "table": table}
+
+
+def unpick(table: Any) -> dict[str, Any]:
+    """What removes the filter of a grid."""
+    return {"type": "unpick", "table": table}
+
+
+def pick(table: Any, column: Any, value: Any) -> dict[str, Any]:
+    """A button that filters a grid by a value."""
+    return {"type": "pick", "table": table, "column": column, "value": value}
+
+
+def mark(table: Any, column: Any) -> dict[str, Any]:
+    """A chart whose marks filter a grid when clicked, by their label."""
+    return {"type": "mark", "table": table, "column": column}
+
+
+def sample(slug: Any) -> dict[str, Any]:
+    return {"type": "sample", "slug": slug}
+
+
+def export(table: Any, form: Any) -> dict[str, Any]:
+    return {"type": "export", "table": table, "form": form}
+
+
+def column(name: Any) -> dict[str, Any]:
+    """What opens a column's figures."""
+    return {"type": "column", "name": name}
+
+
+def again(action: Any) -> dict[str, Any]:
+    """A way on from a run that ended early: resume, restart, discard."""
+    return {"type": "again", "action": action}
+
+
+def remove(dataset: Any) -> dict[str, Any]:
+    return {"type": "remove", "dataset": dataset}

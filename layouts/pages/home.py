@@ -1,0 +1,197 @@
+"""Home: a place to drop a table; then the table at a glance, and what can be asked of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from layouts import blocks, cards, charts, ids, runs, tables, words
+from layouts.places import Place, place
+from services.jobs.record import Record
+from services.samples import Sample
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """An analysis on a Home card: what it misses, or what it would cost, or its last answer."""
+
+    slug: str
+    title: str
+    place: Place
+    missing: Sequence[str]
+    seconds: float | None
+    done: Record | None
+
+
+def welcome(samples: Sequence[Sample], limit_mb: int, days: int, slots: Sequence[Component]) -> html.Div:
+    """Greet who has no table yet."""
+    return blocks.page(
+        blocks.hero(
+            "Drop a table. Get answers you can check.",
+            "Every column described, every row counted. Large tables stay on disk, so they do not have to fit in memory.",
+        ),
+        intake(limit_mb, f"Stored on this server for this browser only, removed after {days} days without use. "
+               "Nothing is sent elsewhere."),
+        blocks.section(blocks.heading("Or start with a sample", "one click, then everything works"), sample_table(samples)),
+        *slots,
+        width="text",
+    )  # fmt: skip
+
+
+def intake(limit_mb: int, fine: str | None = None) -> html.Div:
+    """Where files come in, and the run that reads them."""
+    browse = html.Label(
+        ["Browse files", dcc.Input(type="file", id="browse", className="visually-hidden")],
+        className="btn btn-primary", htmlFor="browse",
+    )  # fmt: skip
+    return html.Div(
+        [
+            cards.drop_zone(
+                f"CSV with commas, semicolons, tabs or bars, in any usual encoding. Up to {limit_mb / 1000:g}\u202fGB each.",
+                [browse],
+                fine=fine,
+            ),
+            html.Div(id="upload", className="upload-slot", role="status"),
+            *runs.places(),
+        ],
+        className="intake",
+    )
+
+
+def sample_table(samples: Sequence[Sample]) -> Component:
+    """The samples, each one click away."""
+    columns = [
+        tables.Column(title="Table", look="name"),
+        tables.Column(title="Rows", look="number"),
+        tables.Column(title="Columns", look="number"),
+        tables.Column(title="Good for"),
+        tables.Column(title="Source", look="quiet"),
+        tables.Column(title="", look="link"),
+    ]
+    rows = []
+    for sample in samples:
+        labels = [there.label for slug in sample.good_for if (there := place(slug))]
+        action = html.Button(
+            ["Open", html.Span(f" {sample.title}", className="visually-hidden")],
+            id=ids.sample(sample.slug), className="text-link", type="button",
+        )  # fmt: skip
+        good_for = ", ".join([*labels, "Profile"])
+        rows.append(
+            [sample.title, words.count(sample.rows), words.count(sample.columns), good_for, sample.source, action]
+        )
+    return tables.table(columns, rows, caption="Samples")
+
+
+def glance(known: Mapping[str, Any], figures: Mapping[str, Any], offers: Sequence[Offer], slots: Sequence[Component]) -> html.Div:
+    """The open table in a sentence, its facts, and a card for each analysis."""
+    made = words.moment(dt.datetime.fromtimestamp(known["made"]))
+    cells = figures["rows"] * len(figures["columns"])
+    missing = sum(column["missing"] for column in figures["columns"])
+    ready = [_card(offer) for offer in offers if not offer.missing]
+    needing = [_needs(offer) for offer in offers if offer.missing]
+    return blocks.page(
+        blocks.header(
+            known["name"],
+            f"Added {made} · version {known['version']}",
+            [blocks.button("Open data", symbol="table", href="/data")],
+        ),
+        blocks.lede(lede(known, figures)),
+        blocks.provenance(blocks.badge("All rows", "rows"), f"profiled in {words.duration(figures['seconds'])}"),
+        blocks.facts(
+            blocks.fact("Rows", words.count(figures["rows"])),
+            blocks.fact("Columns", words.count(len(figures["columns"]))),
+            blocks.fact("Empty cells", words.percent(missing / cells if cells else 0), words.count(missing)),
+            blocks.fact("Duplicate rows", words.count(figures["duplicates"])),
+            blocks.fact("On disk", words.size(figures["size_on_disk"]), f"{words.size(known['bytes'])} as CSV"),
+        ),
+        _pictures(known, figures),
+        blocks.strip(
+            html.Strong("Roles"),
+            *(html.Span([f"{role} ", html.Strong(name)]) for role, name in known["roles"].items()),
+        ) if known["roles"] else None,
+        blocks.section(
+            blocks.heading("Ready to run", words.plural(len(ready), "analysis", "analyses")), cards.cards(*ready)
+        ) if ready else None,
+        blocks.section(
+            blocks.heading("Needs something first", words.plural(len(needing), "analysis", "analyses")),
+            cards.needs_cards(", ".join(offer.title for offer in offers if offer.missing), *needing),
+        ) if needing else None,
+        html.Div(runs.places(), className="intake"),
+        *slots,
+    )  # fmt: skip
+
+
+def lede(known: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
+    """What the table is, in a sentence, as far as the roles say it."""
+    roles = known["roles"]
+    by_name = {column["name"]: column for column in figures["columns"]}
+    said = words.plural(figures["rows"], "row")
+    if "customer" in roles:
+        said += f" by {words.plural(by_name[roles['customer']]['distinct'], 'customer')}"
+    date = by_name.get(roles.get("date", ""))
+    if date and date.get("min"):
+        low, high = (words.day(dt.date.fromisoformat(date[end][:10])) for end in ("min", "max"))
+        said += f", {low} to {high}"
+    amount = by_name.get(roles.get("amount", ""))
+    if amount and amount.get("sum") is not None and "customer" in roles:
+        said += f", worth {words.count(amount['sum'])} in all"
+    return said + ("." if said != words.plural(figures["rows"], "row") else f" in {len(by_name)} columns.")
+
+
+def _pictures(known: Mapping[str, Any], figures: Mapping[str, Any]) -> Component | None:
+    """How the two most telling columns are spread: the date and the amount, by their roles."""
+    drawn = []
+    for role, title in (("date", "Rows over time"), ("amount", "Amounts")):
+        name = known["roles"].get(role)
+        column = next((each for each in figures["columns"] if each["name"] == name), None)
+        if column and column.get("histogram"):
+            drawn.append(spread(column, title, name))
+    return blocks.pair(*drawn) if len(drawn) == 2 else (drawn[0] if drawn else None)
+
+
+def spread(column: Mapping[str, Any], title: str, subtitle: str, height: int = 220) -> Component:
+    """A column's histogram as a picture."""
+    edges, counts = column["histogram"]["edges"], column["histogram"]["counts"]
+    dated = bool(edges) and isinstance(edges[0], str)
+    if dated:
+        figure = charts.bars([edge[:10] for edge in edges[:-1]], counts)
+    else:
+        figure = charts.histogram(edges, counts, median=column.get("median"))
+    rows = [
+        [edge[:10] if dated else words.short(edge), words.count(count)]
+        for edge, count in zip(edges[:-1], counts, strict=True)
+    ]
+    twin = tables.table(
+        [tables.Column(title="From", look="name"), tables.Column(title="Rows", look="number")], rows, caption=title
+    )
+    label = f"{title}: {words.count(sum(counts))} values of {column['name']} in {len(counts)} bars"
+    return blocks.picture(title, subtitle, charts.graph(figure, height=height, label=label), twin)
+
+
+def _card(offer: Offer) -> Component:
+    href = f"/{offer.slug}"
+    if offer.done is not None:
+        ended = dt.datetime.fromtimestamp(offer.done.ended or offer.done.made)
+        return cards.ready_card(
+            offer.title, offer.place.icon, offer.place.brief, href=f"{href}?result={offer.done.outcome}",
+            action="Open result", state=blocks.badge(f"Done {ended:%H:%M}", "done"),
+        )  # fmt: skip
+    cost = words.about(offer.seconds) if offer.seconds is not None else None
+    return cards.ready_card(offer.title, offer.place.icon, offer.place.brief, href=href, action="Open", cost=cost)
+
+
+def _needs(offer: Offer) -> Component:
+    needs = html.Span(["Needs ", *_listed(offer.missing), "."])
+    return cards.needs_card(offer.title, offer.place.icon, needs, href=f"/{offer.slug}", action="Pick a column")
+
+
+def _listed(missing: Sequence[str]) -> list[Any]:
+    found: list[Any] = []
+    for at, name in enumerate(missing):
+        found += [", " if at else "", "a column for the ", html.Strong(name)]
+    return found

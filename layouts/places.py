@@ -1,0 +1,61 @@
+"""Where each page stands: its group in the sidebar, its name there, its icon; and how it is drawn."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from layouts import pages
+from layouts.shell import NavGroup, NavLink
+
+GROUPS = ("Data", "Customers", "Forecast", "Machine learning", "Text", "Simulation", "Report")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """An analysis' page: `brief` is its line on the Home card, `gives` and `misleads` stand before the first run."""
+
+    group: str
+    label: str
+    icon: str
+    brief: str
+    gives: Sequence[tuple[str, str]] = ()
+    misleads: Sequence[str] = ()
+    exports: Sequence[tuple[str, str]] = ()  # table, format
+
+
+@cache
+def found() -> Mapping[str, ModuleType]:
+    """The page modules of analyses by slug: those that declare a PLACE."""
+    modules = {}
+    for each in pkgutil.iter_modules(pages.__path__):
+        module = importlib.import_module(f"{pages.__name__}.{each.name}")
+        if hasattr(module, "PLACE"):
+            modules[each.name] = module
+    return modules
+
+
+def place(slug: str) -> Place | None:
+    module = found().get(slug)
+    return module.PLACE if module else None
+
+
+def view(slug: str) -> Callable[[Any], Any]:
+    """The function that draws a result of the analysis."""
+    return found()[slug].view
+
+
+def navigation() -> list[NavGroup]:
+    """The sidebar: Home, then the groups that have pages."""
+    grouped: dict[str, list[NavLink]] = {group: [] for group in GROUPS}
+    grouped["Data"].append(NavLink(label="Data", href="/data", icon="database"))
+    for slug, module in found().items():
+        there = module.PLACE
+        grouped[there.group].append(NavLink(label=there.label, href=f"/{slug}", icon=there.icon))
+    home = NavGroup(title=None, links=[NavLink(label="Home", href="/", icon="house")])
+    return [home, *(NavGroup(title=title, links=links) for title, links in grouped.items())]

@@ -1,0 +1,94 @@
+"""The form of an analysis, drawn from the declaration of its parameters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from layouts import controls, ids
+from services.params import Choice, Column, Date, Field, Flag, Number, Text, Values
+from services.schema import Schema
+
+
+def form(fields: Sequence[Field], schema: Schema, values: Mapping[str, Any]) -> list[Component]:
+    """One control a parameter, with a rule between the columns and the rest."""
+    drawn: list[Component] = []
+    for place, each in enumerate(fields):
+        if (
+            place
+            and isinstance(fields[place - 1].kind, Column)
+            and not isinstance(each.kind, Column)
+        ):
+            drawn.append(controls.rule())
+        drawn.append(_field(each, schema, values))
+    return drawn
+
+
+def value_of(each: Field, values: Mapping[str, Any]) -> Any:
+    """What the control shows at first: the answer asked for, else the default."""
+    if each.name in values:
+        return values[each.name]
+    return None if each.required else each.default
+
+
+def _field(each: Field, schema: Schema, values: Mapping[str, Any]) -> html.Div:
+    drawn = controls.field(
+        each.kind.label,
+        _control(each, schema, value_of(each, values)),
+        hint=each.kind.help or None,
+        optional=each.optional and isinstance(each.kind, Column),
+    )
+    drawn.children[0].htmlFor = json.dumps(
+        ids.param(each.name), sort_keys=True, separators=(",", ":")
+    )
+    error = html.Div(id=ids.error(each.name), className="error-slot", role="alert")
+    return html.Div([drawn, error], id=ids.field(each.name), hidden=not each.matters(values))
+
+
+def _control(each: Field, schema: Schema, value: Any) -> Component:
+    kind, name = each.kind, ids.param(each.name)
+    match kind:
+        case Column(many=True):
+            options = [column.name for column in schema if kind.takes(column)]
+            return dcc.Dropdown(options, value, id=name, multi=True)
+        case Column():
+            options = [
+                {"label": column.name, "value": column.name}
+                for column in schema
+                if kind.takes(column)
+            ]
+            none = "None" if each.optional else "Choose a column"
+            return dbc.Select(
+                [{"label": none, "value": ""}, *options], value or "", id=name, size="sm"
+            )
+        case Choice():
+            options = [{"label": label, "value": option} for option, label in kind.options.items()]
+            return dbc.Select(options, value, id=name, size="sm")
+        case Number():
+            return dbc.Input(
+                id=name,
+                type="number",
+                value=value,
+                min=kind.low,
+                max=kind.high,
+                step=kind.step,
+                size="sm",
+                debounce=True,
+            )
+        case Date():
+            return dbc.Input(
+                id=name, type="date", value=str(value) if value else "", size="sm", debounce=True
+            )
+        case Flag():
+            return dbc.Checkbox(id=name, value=bool(value), label=kind.label)
+        case Text():
+            return dbc.Input(
+                id=name, value=value or "", maxLength=kind.longest, size="sm", debounce=True
+            )
+        case Values():
+            return dcc.Dropdown([], value, id=name, multi=kind.many)

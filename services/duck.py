@@ -1,0 +1,90 @@
+"""DuckDB, opened one way: little memory, one thread, sees one folder and nothing else.
+
+The order of the settings matters: spill limits given by `config` are ignored (only SET is
+enforced), and after `enable_external_access=false` no folder can be added any more.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+# How every Parquet file of ours is written: small row groups keep reads and writes lean.
+PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880"
+
+
+def quote(name: str) -> str:
+    """A column name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str | Path) -> str:
+    """A text as an SQL string literal, for the few places that take no bound value."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def connect(
+    *folders: Path, spill: Path, memory_mb: int = 160, spill_mb: int = 4_000, threads: int = 1
+) -> DuckDBPyConnection:
+    """Open an in-memory database that can read and write below `folders` and `spill` only.
+
+    `memory_mb` bounds DuckDB's own buffers; the process holds about 30 MB more. `spill` must not
+    be shared by two processes: its owner removes it, since a killed process leaves its spill behind.
+    """
+    import duckdb
+
+    spill.mkdir(parents=True, exist_ok=True)
+    con = duckdb.connect(":memory:", config={"memory_limit": f"{memory_mb}MB", "threads": threads})
+    allowed = ", ".join(literal(folder.resolve()) for folder in (*folders, spill))
+    for setting in (
+        f"temp_directory={literal(spill.resolve())}",
+        f"max_temp_directory_size='{spill_mb}MB'",
+        "TimeZone='UTC'",
+        "preserve_insertion_order=true",
+        "enable_progress_bar=true",
+        "enable_progress_bar_print=false",
+        "progress_bar_time=0",
+        "autoinstall_known_extensions=false",
+        "autoload_known_extensions=false",
+        "allow_community_extensions=false",
+        "python_enable_replacements=false",
+        f"allowed_directories=[{allowed}]",
+        "enable_external_access=false",
+        "lock_configuration=true",
+    ):
+        con.execute(f"SET {setting}")
+    return con
+
+
+def execute(con: DuckDBPyConnection, sql: str, watch: Callable[[float], None], values: Any = None) -> Any:
+    """Execute `sql` and tell `watch` meanwhile how much of it is done, 0 to 1.
+
+    The query runs in a thread of its own and `watch` is called in the caller's, so whatever
+    interrupts the caller (Ctrl-C, a deadline) interrupts the query.
+    """
+    ended: dict[str, Any] = {}
+
+    def work() -> None:
+        try:
+            ended["answer"] = con.execute(sql, values)
+        except BaseException as error:  # not handled here: carried over to the caller's thread
+            ended["error"] = error
+
+    thread = threading.Thread(target=work, name="query", daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(0.2)
+            watch(min(max(con.query_progress(), 0.0), 100.0) / 100)
+    except BaseException:
+        con.interrupt()
+        thread.join()
+        raise
+    if "error" in ended:
+        raise ended["error"]
+    return ended["answer"]

@@ -1,0 +1,49 @@
+"""Every error a person may cause or meet, in one tree; the message is the sentence they read.
+
+Anything that is not of this tree is a bug: it is logged as an incident with a number, and the
+person is told that it was our mistake.
+"""
+
+
+class Expected(Exception):
+    """An error whose message is meant for the person at the screen.
+
+    `field` names the parameter or control the message belongs to, where there is one.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
+class DataError(Expected):
+    """The table cannot answer the question; the message says what to change."""
+
+
+class ParamError(Expected):
+    """A value of the form or command line is unknown, missing or out of bounds."""
+
+
+class FileRefused(Expected):
+    """An uploaded file is not a table we can read, or is too large."""
+
+
+class DoesNotFit(Expected):
+    """The work needs more memory or disk than this server has free."""
+
+
+class QueueFull(Expected):
+    """Too many runs wait already."""
+
+
+class NotFound(Expected):
+    """What was asked for does not exist, or belongs to someone else: the same answer to both."""
+
+
+class Evicted(Expected):
+    """A large table of a result was removed to free disk; asking again makes it again."""
+
+
+class StepStopped(Expected):
+    """A step of a job was stopped (time, memory, skipped) and is to be listed as such."""

@@ -1,0 +1,158 @@
+"""A result's tables as files: CSV and XLSX in constant memory, the whole result as Markdown.
+
+Text that a spreadsheet would run as a formula is made safe with a leading apostrophe, unless the
+values are asked for raw.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from services.errors import DataError, NotFound
+from services.results import StoredResult
+from services.table import Spilled
+
+FORMATS = ("csv", "xlsx", "md")
+SLICE = 20_000  # rows held at a time
+MOST_XLSX = 1_000_000  # a sheet ends at 1,048,576 rows
+HEAD = 12  # rows of each table that the Markdown shows
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,60}(\.raw)?\.(csv|xlsx|md)")
+_FORMULA = re.compile(r"^[=+@\t\r\n-]")
+
+
+def file_name(asked: Mapping[str, Any]) -> str:
+    """The name of the file that answers `asked`: `{"table", "format", "raw"}`."""
+    name = f"{asked['table']}{'.raw' if asked.get('raw') else ''}.{asked['format']}"
+    if not is_file_name(name):
+        raise NotFound("There is no such export.")
+    return name
+
+
+def is_file_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
+
+
+def write(
+    stored: StoredResult, asked: Mapping[str, Any], target: Path, *, spill: Path, memory_mb: int = 160
+) -> None:
+    """Write what is asked to `target`, complete or not at all.
+
+    Raises
+    ------
+    DataError
+        More rows than a sheet of a workbook takes.
+    """
+    part = target.with_name(f".{target.name}")
+    raw = bool(asked.get("raw"))
+    if asked["format"] == "md":
+        part.write_text(markdown(stored, spill), encoding="utf-8")
+    else:
+        name = asked["table"]
+        columns = [column["name"] for column in stored.tables[name]["columns"]]
+        blocks = rows(stored, name, spill, memory_mb)
+        if asked["format"] == "csv":
+            to_csv(part, columns, blocks, raw=raw)
+        else:
+            if stored.tables[name]["rows"] > MOST_XLSX:
+                raise DataError(f"A sheet takes {MOST_XLSX:,} rows, and this table has more. Export it as CSV.")
+            to_xlsx(part, columns, blocks, raw=raw)
+    part.replace(target)
+
+
+def rows(stored: StoredResult, name: str, spill: Path, memory_mb: int = 160) -> Iterator[Sequence[Sequence[Any]]]:
+    """The rows of a table in blocks, from wherever it lies."""
+    path = stored.file(name)
+    if path.suffix == ".json":
+        columns = json.loads(path.read_text(encoding="utf-8"))
+        yield list(zip(*columns.values(), strict=True))
+        return
+    table = Spilled.at(path, spill=spill, memory_mb=memory_mb)
+    for start in range(0, table.rows, SLICE):
+        # By place in the file: a large OFFSET or LIMIT would be held in memory.
+        yield table.slice(start, min(start + SLICE, table.rows))
+
+
+def to_csv(target: Path, columns: Sequence[str], blocks: Iterator[Sequence[Sequence[Any]]], *, raw: bool) -> None:
+    """Write CSV in UTF-8; the safe form starts with the mark that makes Excel read it as such."""
+    with open(target, "w", newline="", encoding="utf-8" if raw else "utf-8-sig") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns if raw else [_safe(name) for name in columns])
+        for block in blocks:
+            writer.writerows([_cell(value) if raw else _safe(_cell(value)) for value in row] for row in block)
+
+
+def to_xlsx(target: Path, columns: Sequence[str], blocks: Iterator[Sequence[Sequence[Any]]], *, raw: bool) -> None:
+    """Write one sheet, row by row."""
+    import xlsxwriter
+
+    options = {
+        "constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
+        "strings_to_numbers": False, "nan_inf_to_errors": True, "tmpdir": str(target.parent),
+    }  # fmt: skip
+    with xlsxwriter.Workbook(str(target), options) as book:
+        bold = book.add_format({"bold": True})
+        days = book.add_format({"num_format": "yyyy-mm-dd"})
+        sheet = book.add_worksheet()
+        sheet.freeze_panes(1, 0)
+        sheet.write_row(0, 0, columns if raw else [_safe(name) for name in columns], bold)
+        at = 0
+        for block in blocks:
+            for row in block:
+                at += 1
+                for place, value in enumerate(row):
+                    if isinstance(value, dt.date | dt.datetime):
+                        sheet.write_datetime(at, place, value, days)
+                    elif value is not None:
+                        sheet.write(at, place, float(value) if isinstance(value, Decimal) else _cell(value, raw))
+
+
+def markdown(stored: StoredResult, spill: Path) -> str:
+    """Facts, caveats and the head of each table: readable as it is, and by whoever renders it."""
+    about = stored.about
+    lines = [f"# {about['title']}", ""]
+    asked = [f"{name} = {_said(value)}" for name, value in about["params"].items() if value is not None]
+    lines += [f"On {about['rows_used']:,} of {about['rows_total']:,} rows. Asked: {', '.join(asked)}.", ""]
+    lines += ["## Facts", "", "| Fact | Value |", "| --- | ---: |"]
+    lines += [f"| {name.replace('_', ' ')} | {_said(value)} |" for name, value in stored.facts.items()]
+    if stored.notes:
+        lines += ["", "## Caveats", "", *(f"- {note}" for note in stored.notes)]
+    evicted = stored.evicted()
+    for name, table in stored.tables.items():
+        lines += ["", f"## {name.replace('_', ' ').capitalize()}", ""]
+        if name in evicted:
+            lines.append("This table was removed to free disk. Run again to make it anew.")
+            continue
+        columns = [column["name"] for column in table["columns"]]
+        head = next(iter(rows(stored, name, spill)), [])[:HEAD]
+        lines += [_line(columns), _line(["---"] * len(columns)), *(_line(row) for row in head)]
+        if table["rows"] > len(head):
+            lines += ["", f"The first {len(head)} of {table['rows']:,} rows."]
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: Sequence[Any]) -> str:
+    return "| " + " | ".join(_said(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.6g}" if isinstance(value, float) else str(value)
+
+
+def _cell(value: Any, raw: bool = True) -> Any:
+    if isinstance(value, dt.date | dt.datetime):
+        return value.isoformat()
+    return value if raw else _safe(value)
+
+
+def _safe(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value

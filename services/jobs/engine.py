@@ -1,0 +1,266 @@
+"""The queue and its dispatch: who may run, who waits, and how a run is asked for, found and stopped.
+
+The records are the truth. The index (diskcache, JSON values, never culled) only says which records
+are live and in which order they came, and is made again from them when it cannot be read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from services import memory, params, results
+from services.analysis import find
+from services.errors import NotFound, QueueFull
+from services.jobs import lanes, record, tasks
+from services.jobs.record import Record
+from services.jobs.supervisor import ENVIRONMENT, ROOT, Bounds
+from services.workspace import Home, Workspace, new_id
+
+if TYPE_CHECKING:
+    from diskcache import Cache
+
+MOST_QUEUED = 20
+MOST_QUEUED_EACH = 3
+
+
+def open_index(folder: Path) -> Cache:
+    """A small diskcache with JSON values that never loses an entry by size.
+
+    Its page cache and memory map are cut down: the defaults cost 100 MB over eight threads.
+    """
+    import diskcache
+
+    return diskcache.Cache(
+        str(folder),
+        disk=diskcache.JSONDisk,
+        eviction_policy="none",
+        sqlite_mmap_size=0,
+        sqlite_cache_size=256,
+    )
+
+
+class Engine:
+    """Runs jobs for a server: one heavy at a time, one quick beside it when it fits."""
+
+    def __init__(self, home: Home, bounds: Bounds) -> None:
+        self.home, self.bounds = home, bounds
+        self._supervisors: list[subprocess.Popen[bytes]] = []
+        self._guard = threading.Lock()
+        try:
+            self.index = open_index(home.server / "index")
+        except sqlite3.DatabaseError:
+            shutil.rmtree(home.server / "index", ignore_errors=True)
+            self.index = open_index(home.server / "index")
+        self.recover(everything=True)
+
+    # Asking -------------------------------------------------------------------------------------
+
+    def ask(
+        self, workspace: Workspace, slug: str, dataset: dict[str, Any], raw: dict[str, Any], notes: tuple[str, ...] = ()
+    ) -> Record:
+        """Ask an analysis' question: the live or finished run that answers it already, or a new one.
+
+        Raises
+        ------
+        ParamError
+            The question does not parse.
+        QueueFull
+            Too many runs wait.
+        """
+        from services import datasets
+
+        analysis = find(slug)
+        question = params.canonical(params.parse(analysis.params, raw, datasets.schema(dataset)))
+        key = results.key(dataset["id"], slug, analysis.version, question)
+        return self._submit(
+            workspace,
+            Record(
+                id=new_id(), visitor=workspace.visitor, task="analysis", slug=slug, title=analysis.title,
+                dataset=dataset["id"], params=question, key=key, lane=lanes.HEAVY, notes=notes,
+            ),
+        )  # fmt: skip
+
+    def take_in(self, workspace: Workspace, asked: dict[str, Any], title: str, size: int) -> Record:
+        """Read an upload (`{"upload", "name"}`) or a sample (`{"sample"}`) of `size` bytes into a dataset."""
+        # 20 MB are read and profiled within the quick lane's ten seconds.
+        lane = lanes.QUICK if size <= 20_000_000 else lanes.HEAVY
+        return self._submit(workspace, self._other(workspace, "ingest", asked, title, lane))
+
+    def export(self, workspace: Workspace, asked: dict[str, Any], rows: int) -> Record:
+        """Write a table of a result to a file: `{"result", "table", "format", "raw"}`."""
+        lane = lanes.QUICK if rows <= 500_000 else lanes.HEAVY
+        return self._submit(workspace, self._other(workspace, "export", asked, "Export", lane))
+
+    @staticmethod
+    def _other(workspace: Workspace, task: str, asked: dict[str, Any], title: str, lane: str) -> Record:
+        return Record(
+            id=new_id(), visitor=workspace.visitor, task=task, slug=task, title=title, dataset=None,
+            params=asked, key=tasks.key_of(task, asked), lane=lane,
+        )  # fmt: skip
+
+    def _submit(self, workspace: Workspace, job: Record) -> Record:
+        with lanes.alone(self.home.server / "queue.lock"):
+            waiting = [each for _, each in self.live() if each.state == "queued" and each.lane == lanes.HEAVY]
+            for _, each in self.live():
+                if each.visitor == job.visitor and each.key == job.key:
+                    return each  # the same question is already on its way
+            if job.lane == lanes.HEAVY:
+                if len(waiting) >= MOST_QUEUED:
+                    raise QueueFull(f"{MOST_QUEUED} runs wait already. Try again when some are done.")
+                if sum(each.visitor == job.visitor for each in waiting) >= MOST_QUEUED_EACH:
+                    raise QueueFull(f"{MOST_QUEUED_EACH} of your runs wait already. Withdraw one, or let them finish.")
+            job = job.changed(sequence=time.time_ns())
+            folder = workspace.job(job.id)
+            folder.mkdir(parents=True)
+            job.write(folder)
+            self.index.set(job.id, {"visitor": job.visitor, "sequence": job.sequence})
+        self.dispatch()
+        return self.get(workspace, job.id)
+
+    # Finding ------------------------------------------------------------------------------------
+
+    def get(self, workspace: Workspace, job: str) -> Record:
+        """The record of a visitor's job, with its place in the queue as `sequence` says."""
+        return record.read(workspace.job(job))
+
+    def live(self) -> list[tuple[Path, Record]]:
+        """Every queued or running job with its folder, first come first."""
+        found = []
+        for job in list(self.index.iterkeys()):
+            entry = self.index.get(job)
+            if not isinstance(entry, dict):
+                continue
+            folder = self.home.workspace(entry["visitor"]).job(job)
+            try:
+                each = record.read(folder)
+            except NotFound:
+                self.index.delete(job)
+                continue
+            if each.is_live:
+                found.append((folder, each))
+            else:
+                self.index.delete(job)
+        return sorted(found, key=lambda pair: pair[1].sequence)
+
+    def position(self, job: Record) -> int:
+        """How many jobs of its lane come before it, the running one included."""
+        return sum(each.lane == job.lane and each.sequence < job.sequence for _, each in self.live())
+
+    def of(self, workspace: Workspace, slug: str, dataset: str | None) -> Record | None:
+        """The visitor's newest run of an analysis on a dataset."""
+        return max(
+            (each for each in self.mine(workspace) if each.slug == slug and each.dataset == dataset),
+            key=lambda each: each.made,
+            default=None,
+        )
+
+    def mine(self, workspace: Workspace) -> list[Record]:
+        """Every run of a visitor that has a record, newest first."""
+        found = []
+        for folder in workspace.each("jobs"):
+            with contextlib.suppress(NotFound):
+                found.append(record.read(folder))
+        return sorted(found, key=lambda each: -each.made)
+
+    # Stopping -----------------------------------------------------------------------------------
+
+    def cancel(self, workspace: Workspace, job: str) -> None:
+        """Withdraw a queued job, or ask the supervisor of a running one to end it."""
+        with lanes.alone(self.home.server / "queue.lock"):
+            folder = workspace.job(job)
+            known = record.read(folder)
+            if known.state == "queued":
+                known.changed(state="cancelled", ended=time.time(), message="Withdrawn.").write(folder)
+                self.index.delete(job)
+            elif known.state == "running":
+                (folder / record.CANCEL).touch()
+
+    # Running ------------------------------------------------------------------------------------
+
+    def dispatch(self) -> None:
+        """Start the first queued job of each lane that is free. Safe to call by anyone, any time."""
+        self._collect()
+        with lanes.alone(self.home.server / "queue.lock"):
+            for lane in lanes.LANES:
+                first = next((pair for pair in self.live() if self._waits(pair[1], lane)), None)
+                if first is None or (lane == lanes.QUICK and not self._quick_fits()):
+                    continue
+                lock = lanes.take(self.home.server, lane)
+                if lock is None:
+                    continue
+                try:
+                    self._start(*first, lock)
+                finally:
+                    os.close(lock)
+
+    @staticmethod
+    def _waits(job: Record, lane: str) -> bool:
+        return job.lane == lane and job.state == "queued"
+
+    def _quick_fits(self) -> bool:
+        """Whether a quick job fits beside the heavy one, whatever that one may still take."""
+        heavy = lanes.holder(self.home.server, lanes.HEAVY)
+        if heavy is None:
+            return True
+        running = record.read(self.home.workspace(heavy["visitor"]).job(heavy["job"]))
+        here = memory.limit(self.bounds.limit_mb)
+        server = memory.anonymous_mb(memory.tree(self.bounds.server)) if self.bounds.server else 0.0
+        taken = self.bounds.reserve_mb + server + (running.ceiling_mb or here.mb)
+        return here.mb - taken >= lanes.QUICK_MB
+
+    def _start(self, folder: Path, job: Record, lock: int) -> None:
+        asked = [str(folder), str(self.home.server), self.bounds.as_text(), str(lock)]
+        with open(folder / record.LOG, "ab") as log:
+            supervisor = subprocess.Popen(
+                [sys.executable, "-m", "services.jobs.supervisor", *asked],
+                pass_fds=(lock,),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd=ROOT,
+                env=os.environ | ENVIRONMENT | {"PYTHONPATH": str(ROOT)},
+            )
+        self._supervisors.append(supervisor)
+        threading.Thread(target=self._after, args=(supervisor, folder), daemon=True).start()
+
+    def _after(self, supervisor: subprocess.Popen[bytes], folder: Path) -> None:
+        code = supervisor.wait()
+        job = record.read(folder)
+        if code and job.state == "queued":  # it never got as far as the record: do not try for ever
+            incident = new_id()[:6].upper()
+            print(f"incident {incident}: the supervisor of job {job.id} ended with code {code}", file=sys.stderr)
+            message = "This is our mistake: the run could not be started. Nothing of yours was lost."
+            job.changed(state="failed", ended=time.time(), message=message, incident=incident).write(folder)
+        self.recover()
+        self.dispatch()
+
+    def _collect(self) -> None:
+        with self._guard:
+            self._supervisors = [each for each in self._supervisors if each.poll() is None]
+
+    def recover(self, *, everything: bool = False) -> None:
+        """Mark what says it runs but has no living supervisor; with `everything`, rebuild the index too."""
+        if everything:
+            for workspace in self.home.workspaces():
+                for each in self.mine(workspace):
+                    if each.is_live:
+                        self.index.set(each.id, {"visitor": each.visitor, "sequence": each.sequence})
+        for folder, each in self.live():
+            if each.is_orphan:
+                each = record.read(folder)  # it may have ended between the two looks
+                if each.is_orphan:
+                    each.changed(
+                        state="interrupted", ended=time.time(), pid=None, start=None,
+                        message="Interrupted: the server was stopped or crashed while this ran.",
+                    ).write(folder)  # fmt: skip
+                    shutil.rmtree(folder / "tmp", ignore_errors=True)

@@ -1,0 +1,101 @@
+"""The record of a run: one JSON file in the job's folder, replaced atomically, is the truth."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from services.memory import is_alive
+from services.workspace import read_json, write_json
+
+State = Literal["queued", "running", "done", "failed", "cancelled", "killed", "interrupted"]
+LIVE = frozenset({"queued", "running"})
+
+FILE = "record.json"
+CANCEL = "cancel"  # a file of this name in the job's folder asks the supervisor to stop
+LOG = "log.txt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What is known of one run, for every tab, every worker and the next server.
+
+    Times are seconds since 1970, memory is in MB, `progress` is what the job last reported.
+    """
+
+    id: str
+    visitor: str
+    task: str  # "analysis", "ingest" or "export"
+    slug: str  # the analysis', or the task's own name
+    title: str
+    dataset: str | None
+    params: dict[str, Any]
+    key: str  # of the result; of the ingest's or export's question
+    lane: str
+    made: float = dataclasses.field(default_factory=time.time)
+    sequence: int = 0  # place in the queue: lower is earlier
+    state: State = "queued"
+    started: float | None = None
+    ended: float | None = None
+    done: int = 0
+    total: int = 0
+    label: str = ""
+    steps: tuple[dict[str, Any], ...] = ()  # finished steps: label, seconds
+    step_started: float | None = None
+    pid: int | None = None  # the supervisor
+    start: int | None = None  # its start time, in clock ticks since boot
+    ceiling_mb: int | None = None
+    memory_mb: float = 0
+    peak_mb: float = 0
+    kept: tuple[str, ...] = ()  # steps on disk
+    stopped: tuple[dict[str, str], ...] = ()  # steps stopped: name, reason
+    message: str = ""  # how it ended and why, in a sentence
+    field: str | None = None  # the control that the message belongs to
+    incident: str | None = None
+    outcome: str | None = None  # what it made: a dataset's id, a file's name
+    notes: tuple[str, ...] = ()  # said before the run: roles proposed, defaults taken
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in LIVE
+
+    @property
+    def is_orphan(self) -> bool:
+        """Says that it runs, but its supervisor does not live any more."""
+        return self.state == "running" and not is_alive(self.pid, self.start)
+
+    @property
+    def seconds(self) -> float:
+        """How long it ran, or has run so far."""
+        return 0.0 if self.started is None else (self.ended or time.time()) - self.started
+
+    @property
+    def left(self) -> float | None:
+        """Seconds left, when that can be estimated: some steps are done and say how fast it goes."""
+        if self.state != "running" or not 0 < self.done < self.total:
+            return None
+        return self.seconds / self.done * (self.total - self.done)
+
+    def changed(self, **fields: Any) -> Record:
+        return dataclasses.replace(self, **fields)
+
+    def write(self, folder: Path) -> None:
+        write_json(folder / FILE, dataclasses.asdict(self))
+
+
+def read(folder: Path) -> Record:
+    """The record kept in a job's folder.
+
+    Raises
+    ------
+    NotFound
+        There is none.
+    """
+    said = read_json(folder / FILE)
+    for name in ("steps", "kept", "stopped", "notes"):
+        said[name] = tuple(said.get(name, ()))
+    known = {each.name for each in dataclasses.fields(Record)}
+    return Record(**{name: value for name, value in said.items() if name in known})

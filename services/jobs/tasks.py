@@ -1,0 +1,119 @@
+"""What a job can be: an analysis, the way in of a file, the way out of a table."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from services import datasets, params, results, roles
+from services.analysis import find
+from services.errors import NotFound
+from services.jobs.record import Record
+from services.jobs.worker import Running
+from services.table import ABOUT, Table
+from services.workspace import Workspace, write_json
+
+Say = Callable[..., None]
+
+# DuckDB's buffers take at most this; a job holds about 30 MB more, and its libraries.
+BUFFER_MB = 160
+
+
+def perform(job: Record, folder: Path, spill: Path, say: Say) -> dict[str, Any]:
+    """Do what the record asks and return what it adds to the record: outcome, rows used."""
+    workspace = Workspace(folder.parent.parent)
+    buffer = min(BUFFER_MB, max(48, (job.ceiling_mb or 1_000) * 2 // 5))
+    return {"analysis": _analyse, "ingest": _take_in, "export": _export}[job.task](
+        job, workspace, spill, say, buffer
+    )
+
+
+def _analyse(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: int) -> dict[str, Any]:
+    analysis = find(job.slug)
+    assert job.dataset is not None
+    table = Table.open(workspace.dataset(job.dataset), spill=spill, memory_mb=buffer)
+    question = params.parse(analysis.params, job.params, table.schema)
+    folder = workspace.result(job.key)
+    began = time.time()
+    result = analysis.run(table, question, Running(say, table, folder, spill))
+    about = {
+        "slug": job.slug,
+        "title": job.title,
+        "version": analysis.version,
+        "dataset": job.dataset,
+        "params": job.params,
+        "seconds": time.time() - began,
+        "rows_total": table.rows,
+        "rows_used": result.facts.get("rows_used", table.rows),
+        "said_before": list(job.notes),
+    }
+    results.put(folder, result, about, spill)
+    shutil.rmtree(folder / "partial", ignore_errors=True)
+    return {"outcome": job.key}
+
+
+def _take_in(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: int) -> dict[str, Any]:
+    """Read an uploaded file (or make a sample) into a new dataset, and profile it."""
+    from services import samples
+    from services.ingest import ingest
+    from services.profile import profile
+
+    def report(offset: int) -> Callable[[int, int, str], None]:
+        # One bar for both halves: reading is the first, describing the second.
+        def scaled(done: int, total: int, label: str) -> None:
+            say(progress=[offset + round(100 * done / max(total, 1)), 200, label])
+
+        return scaled
+
+    made = spill / "dataset"
+    made.mkdir()
+    if "sample" in job.params:
+        say(progress=[0, 200, "Making the sample"])
+        source, name = samples.write(job.params["sample"], spill), samples.find(job.params["sample"]).title
+    else:
+        upload = workspace.upload(job.params["upload"])
+        source, name = upload / "content", job.params["name"]
+    said = ingest(source, name, made, spill=spill, report=report(0), memory_mb=buffer)
+    known = {
+        **said.as_json(),
+        "columns": said.schema.as_json(),
+        "name": name,
+        "made": time.time(),
+        "version": 1,
+        "roles": roles.propose(said.schema),
+        "on_disk": (made / "data_full.parquet").stat().st_size,
+    }
+    write_json(made / ABOUT, known)
+    began = time.time()
+    described = profile(Table.open(made, spill=spill, memory_mb=buffer), report(100))
+    write_json(made / datasets.PROFILE, {**described, "seconds": time.time() - began})
+    source.replace(made / datasets.ORIGINAL)
+    dataset = datasets.name_of(said.content, said.schema)
+    if not workspace.dataset(dataset).exists():
+        datasets.keep(workspace, made, dataset)
+    datasets.open_(workspace, dataset)
+    if "upload" in job.params:
+        shutil.rmtree(workspace.upload(job.params["upload"]), ignore_errors=True)
+    return {"outcome": dataset}
+
+
+def _export(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: int) -> dict[str, Any]:
+    from services import export
+
+    stored = results.get(workspace.result(job.params["result"]))
+    say(progress=[0, 1, "Writing the file"])
+    target = stored.folder / results.EXPORTS / export.file_name(job.params)
+    target.parent.mkdir(exist_ok=True)
+    with contextlib.suppress(NotFound):
+        export.write(stored, job.params, target, spill=spill, memory_mb=buffer)
+    return {"outcome": target.name}
+
+
+def key_of(task: str, asked: dict[str, Any]) -> str:
+    """The name of what is not an analysis: the same upload, sample or export twice is one job."""
+    return results.key(task, json.dumps(asked, sort_keys=True), 1, {})

@@ -1,0 +1,125 @@
+"""The job's own process: it starts clean, bounds itself, works, and says how it went.
+
+Everything it has to say goes to its supervisor as JSON lines over a pipe; the supervisor alone
+writes the record. Run as `python -m services.jobs.worker FOLDER PIPE`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import secrets
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from services import results
+from services.analysis import Result
+from services.errors import Expected, NotFound, StepStopped
+from services.jobs import checkpoints, record
+from services.memory import MB
+from services.table import Spilled, Table
+
+T = TypeVar("T")
+
+PR_SET_PDEATHSIG = 1
+# Above what a job may hold: address space that libraries reserve and never touch.
+SLACK_MB = 100
+
+
+def bound(ceiling_mb: int | None) -> None:
+    """Die with the supervisor, be the kernel's first choice to kill, and never allocate past the ceiling."""
+    supervisor = os.getppid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != supervisor:  # it died in between
+        os._exit(1)
+    Path("/proc/self/oom_score_adj").write_text("1000")
+    os.nice(10)
+    if ceiling_mb:
+        most = (ceiling_mb + SLACK_MB) * MB
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+class Running:
+    """The Job that an analysis is given inside the worker."""
+
+    def __init__(self, said: Callable[..., None], table: Table | None, folder: Path, spill: Path) -> None:
+        """`folder` is where the result will lie; steps are kept below it."""
+        self._say, self._table, self._folder, self._spill = said, table, folder, spill
+        self._stopped: dict[str, str] = {}
+        self._shown = 0
+
+    def report(self, done: int, total: int, label: str) -> None:
+        self._say(progress=[done, total, label])
+
+    def keep(self, name: str, make: Callable[[], T], *, seconds: float | None = None) -> T:
+        if name in self._stopped:
+            raise StepStopped(self._stopped[name])
+        steps = self._folder / results.STEPS
+        try:
+            value = checkpoints.get(steps, name, self._spill)
+        except (NotFound, OSError):
+            value = make()
+            checkpoints.put(steps, name, value)
+        self._say(kept=name)
+        return value
+
+    def show(self, result: Result) -> None:
+        self._shown += 1
+        results.put(self._folder / "partial", result, {"partial": self._shown}, self._spill)
+        self._say(partial=self._shown)
+
+    def table(self, name: str, sql: str, **names: Any) -> Spilled:
+        assert self._table is not None
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._table.store(self._folder / f"{name}.parquet", sql, **names)
+
+
+def main(folder: Path, pipe: int) -> int:
+    """Do the job described in `folder`; return the exit code, 0 whenever the end was said."""
+    channel = os.fdopen(pipe, "w", buffering=1)
+
+    def say(**what: Any) -> None:
+        channel.write(json.dumps(what) + "\n")
+
+    job = record.read(folder)
+    bound(job.ceiling_mb)
+    from services.jobs import tasks
+
+    spill = folder / "tmp"
+    spill.mkdir(exist_ok=True)
+    try:
+        ended = tasks.perform(job, folder, spill, say)
+        say(end="done", **ended)
+    except Expected as error:
+        say(end="failed", message=error.message, field=error.field)
+    except MemoryError:
+        say(end="memory")
+    except Exception as error:  # the one boundary: whatever it is, it becomes an incident with a number
+        if _is_memory(error):
+            say(end="memory")
+            return 0
+        incident = secrets.token_hex(3).upper()
+        print(f"incident {incident}\n{traceback.format_exc()}", file=sys.stderr, flush=True)
+        say(end="failed", incident=incident)
+    return 0
+
+
+def _is_memory(error: BaseException | None) -> bool:
+    """Whether `error`, or what caused it, is some library's way to say that memory ran out."""
+    while error is not None:
+        if isinstance(error, MemoryError) or "bad_alloc" in str(error):
+            return True
+        if type(error).__name__ in {"OutOfMemoryException", "ArrowMemoryError"}:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))

@@ -1,0 +1,119 @@
+"""How much memory there is, and who holds it.
+
+The limit is the container's. What counts against it is anonymous memory: page cache is given back
+under pressure, and a gauge that counts it cries wolf at every upload.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+UNLIMITED = 1 << 60  # cgroup v1 says 9223372036854771712 for "no limit"
+MB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The memory that this server may use, in MB, and who says so."""
+
+    mb: int
+    source: str  # "container" or "setting"
+    members: Path | None = None  # the cgroup's list of processes
+
+
+def limit(fallback_mb: int, root: Path = Path("/")) -> Limit:
+    """The tightest memory limit of the cgroups this process is in (v2, then v1), else the setting."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    tightest: tuple[int, Path] | None = None
+    for folder, name in _cgroups(root):
+        try:
+            text = (folder / name).read_text().strip()
+        except OSError:
+            continue
+        if text != "max" and int(text) < min(UNLIMITED, physical) and (not tightest or int(text) < tightest[0]):
+            tightest = (int(text), folder / "cgroup.procs")
+    if tightest is None:
+        return Limit(fallback_mb, "setting")
+    return Limit(tightest[0] // MB, "container", tightest[1])
+
+
+def _cgroups(root: Path) -> Iterable[tuple[Path, str]]:
+    """Each cgroup folder from ours up to the top, with the name of the file that holds its limit."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, inside = line.split(":", 2)
+        if controllers == "":
+            top, name = root / "sys/fs/cgroup", "memory.max"
+        elif "memory" in controllers.split(","):
+            top, name = root / "sys/fs/cgroup/memory", "memory.limit_in_bytes"
+        else:
+            continue
+        place = top / inside.lstrip("/")
+        while True:
+            yield place, name
+            if place == top or top not in place.parents:
+                break
+            place = place.parent
+
+
+def anonymous_mb(pids: Iterable[int]) -> float:
+    """Anonymous memory of the processes, in MB; one that ended counts nothing."""
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/status", "rb") as status:
+                for line in status:
+                    if line.startswith(b"RssAnon:"):
+                        total += int(line.split()[1])
+                        break
+        except OSError:
+            continue
+    return total / 1024
+
+
+def tree(pid: int) -> list[int]:
+    """The process and all its descendants that live now."""
+    found, waiting = [], [pid]
+    while waiting:
+        each = waiting.pop()
+        try:
+            threads = os.listdir(f"/proc/{each}/task")
+        except OSError:
+            continue
+        found.append(each)
+        for thread in threads:
+            try:
+                with open(f"/proc/{each}/task/{thread}/children") as children:
+                    waiting.extend(map(int, children.read().split()))
+            except OSError:
+                continue
+    return found
+
+
+def started(pid: int) -> int | None:
+    """When the process started, in clock ticks since boot: with the pid, its name for ever. None: not alive."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            after_name = stat.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if after_name[0] in "ZX" else int(after_name[19])
+
+
+def is_alive(pid: int | None, start: int | None) -> bool:
+    """Whether the very process that had this pid and start time still runs."""
+    return pid is not None and start is not None and started(pid) == start
+
+
+BANDS = ((0.9, "critical"), (0.8, "high"), (0.7, "watch"), (0.0, "normal"))
+
+
+def band(share: float) -> str:
+    """The name of how full memory is: normal below 70 %, watch to 80, high to 90, critical above."""
+    return next(name for low, name in BANDS if share >= low)

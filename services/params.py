@@ -1,0 +1,320 @@
+"""How a question is declared: typed fields that carry label, bounds and help.
+
+From one declaration come the control, its default and help, its check and message, the columns to
+read, the command-line option and the result's key.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from services.errors import ParamError
+from services.schema import ColumnType, Schema
+
+P = TypeVar("P")
+
+When = Mapping[str, tuple[Any, ...]]  # field -> the values of it for which this one matters
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table; `kind` says which may be chosen."""
+
+    label: str
+    kind: Literal["any", "number", "date", "text", "key"] = "any"
+    role: str | None = None
+    many: bool = False
+    help: str = ""
+    when: When | None = None
+
+    def takes(self, column: ColumnType) -> bool:
+        match self.kind:
+            case "number":
+                return column.is_number
+            case "date":
+                return column.is_date
+            case "text":
+                return column.is_text
+            case "key":  # names something: never a measured decimal, a date or a yes/no
+                return column.is_text or column.kind == "integer"
+        return True
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number from `low` to `high`, whole where the field is an int."""
+
+    label: str
+    low: float
+    high: float
+    step: float = 1
+    help: str = ""
+    when: When | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of `options`: value -> what the person reads."""
+
+    label: str
+    options: Mapping[str, str] = field(hash=False)
+    help: str = ""
+    when: When | None = None
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Yes or no."""
+
+    label: str
+    help: str = ""
+    when: When | None = None
+
+
+@dataclass(frozen=True)
+class Date:
+    """A day."""
+
+    label: str
+    help: str = ""
+    when: When | None = None
+
+
+@dataclass(frozen=True)
+class Text:
+    """A line of text of at most `longest` characters."""
+
+    label: str
+    longest: int = 200
+    help: str = ""
+    when: When | None = None
+
+
+@dataclass(frozen=True)
+class Values:
+    """Values of the column that the field named `of` holds, searched on the server."""
+
+    label: str
+    of: str
+    many: bool = True
+    help: str = ""
+    when: When | None = None
+
+
+Kind = Column | Number | Choice | Flag | Date | Text | Values
+_MISSING = dataclasses.MISSING
+
+
+@dataclass(frozen=True)
+class Field:
+    """One parameter as declared: its name, what it is, its default, and whether it may be empty."""
+
+    name: str
+    kind: Kind
+    default: Any
+    whole: bool
+    optional: bool
+
+    @property
+    def required(self) -> bool:
+        return self.default is _MISSING
+
+    def matters(self, answers: Mapping[str, Any]) -> bool:
+        """Whether this field matters, given the other answers."""
+        when = self.kind.when or {}
+        return all(answers.get(name) in values for name, values in when.items())
+
+
+def fields(params: type) -> tuple[Field, ...]:
+    """The parameters that the dataclass `params` declares, in order."""
+    hints = typing.get_type_hints(params, include_extras=True)
+    found = []
+    for each in dataclasses.fields(params):
+        plain, kind, *_ = typing.get_args(hints[each.name])
+        inner = set(typing.get_args(plain)) if isinstance(plain, types.UnionType) else {plain}
+        found.append(
+            Field(
+                name=each.name,
+                kind=kind,
+                default=each.default if each.default_factory is _MISSING else each.default_factory(),
+                whole=int in inner,
+                optional=type(None) in inner,
+            )
+        )
+    return tuple(found)
+
+
+def propose(params: type, schema: Schema, roles: Mapping[str, str]) -> dict[str, str]:
+    """The columns that the table's roles suggest for the fields of `params`."""
+    found = {}
+    for each in fields(params):
+        if isinstance(each.kind, Column) and each.kind.role in roles and not each.kind.many:
+            name = roles[each.kind.role]
+            if name in schema and each.kind.takes(schema[name]):
+                found[each.name] = name
+    return found
+
+
+def parse(params: type[P], raw: Mapping[str, Any], schema: Schema) -> P:
+    """Make the question from what the browser or the command line sent.
+
+    Raises
+    ------
+    ParamError
+        A name that is not a parameter, or a value that is missing, of the wrong kind or out of
+        bounds; `field` names the control.
+    """
+    declared = {each.name: each for each in fields(params)}
+    for name in raw:
+        if name not in declared:
+            raise ParamError(f"There is no parameter “{name}”. There are: {', '.join(declared)}.", field=name)
+    values = {}
+    for name, each in declared.items():
+        given = raw.get(name)
+        if isinstance(given, str) and not given.strip():
+            given = None
+        if given is not None:
+            values[name] = _checked(each, given, schema)
+        elif name in raw and each.optional:
+            values[name] = None
+        elif each.required:
+            raise ParamError(f"{each.kind.label}: {_missing(each, schema)}", field=name)
+    return params(**values)
+
+
+def _missing(each: Field, schema: Schema) -> str:
+    if isinstance(each.kind, Column) and not any(each.kind.takes(column) for column in schema):
+        needed = {"number": "number", "date": "date", "text": "text"}.get(each.kind.kind, "fitting")
+        return f"this table has no {needed} column. Check the types of its columns, or use another table."
+    return "choose one." if isinstance(each.kind, Column | Choice) else "give a value."
+
+
+def _checked(each: Field, given: Any, schema: Schema) -> Any:
+    match each.kind:
+        case Column():
+            if not each.kind.many:
+                return _column(each, given, schema)
+            if not isinstance(given, list):
+                raise ParamError(f"{each.kind.label}: give a list of columns.", field=each.name)
+            return tuple(_column(each, name, schema) for name in given)
+        case Number():
+            return _number(each, given)
+        case Choice():
+            if given not in each.kind.options:
+                options = ", ".join(each.kind.options)
+                raise ParamError(f"{each.kind.label}: choose one of {options}.", field=each.name)
+            return given
+        case Flag():
+            flags = {"true": True, "false": False, "yes": True, "no": False}
+            flag = given if isinstance(given, bool) else flags.get(str(given).lower())
+            if flag is None:
+                raise ParamError(f"{each.kind.label}: say true or false.", field=each.name)
+            return flag
+        case Date():
+            try:
+                return dt.date.fromisoformat(str(given)[:10])
+            except ValueError:
+                raise ParamError(f"{each.kind.label}: give a day as 2018-01-31.", field=each.name) from None
+        case Text():
+            if not isinstance(given, str) or len(given) > each.kind.longest:
+                raise ParamError(
+                    f"{each.kind.label}: a text of at most {each.kind.longest} characters.", field=each.name
+                )
+            return given
+        case Values():
+            listed = given if isinstance(given, list) else [given]
+            if not each.kind.many and len(listed) != 1:
+                raise ParamError(f"{each.kind.label}: choose one.", field=each.name)
+            return tuple(str(value) for value in listed) if each.kind.many else str(listed[0])
+
+
+def _column(each: Field, name: Any, schema: Schema) -> str:
+    assert isinstance(each.kind, Column)
+    allowed = [column.name for column in schema if each.kind.takes(column)]
+    if not isinstance(name, str) or name not in schema:
+        listed = ", ".join(allowed) or "none that fits"
+        raise ParamError(f"{each.kind.label}: there is no column “{name}”. There is: {listed}.", field=each.name)
+    if name not in allowed:
+        needed = {"number": "a number", "date": "a date", "text": "text"}.get(each.kind.kind, "an identifier")
+        fit = f" Choose from: {', '.join(allowed)}." if allowed else ""
+        raise ParamError(
+            f"{each.kind.label}: “{name}” is {_plain(schema[name])}, and {needed} is needed.{fit}", field=each.name
+        )
+    return name
+
+
+def _plain(column: ColumnType) -> str:
+    return {
+        "integer": "a whole number", "decimal": "a number", "flag": "yes or no", "date": "a date",
+        "datetime": "a date and time", "identifier": "an identifier",
+    }.get(column.kind, "text")  # fmt: skip
+
+
+def _number(each: Field, given: Any) -> int | float:
+    assert isinstance(each.kind, Number)
+    low, high = each.kind.low, each.kind.high
+    try:
+        value = float(given)
+    except (TypeError, ValueError):
+        value = float("nan")
+    if isinstance(given, bool) or not low <= value <= high or (each.whole and value != int(value)):
+        whole = "a whole number " if each.whole else ""
+        raise ParamError(f"{each.kind.label}: {whole}from {low:g} to {high:g}.", field=each.name)
+    return int(value) if each.whole else value
+
+
+def canonical(params: Any) -> dict[str, Any]:
+    """The question as JSON values in declared order: what the key is made of, and what a form refills."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dt.date):
+            return value.isoformat()
+        return list(value) if isinstance(value, tuple) else value
+
+    return {each.name: plain(getattr(params, each.name)) for each in dataclasses.fields(params)}
+
+
+def from_text(text: str) -> Any:
+    """A command-line value: lists as JSON, `null` clears, the rest as written."""
+    if text == "null":
+        return None
+    if text.startswith("["):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
+
+
+def describe(params: type) -> list[dict[str, Any]]:
+    """Each parameter as JSON: name, kind, label, default, required, bounds, choices, help."""
+    described = []
+    for each in fields(params):
+        kind = each.kind
+        entry: dict[str, Any] = {
+            "name": each.name,
+            "kind": type(kind).__name__.lower(),
+            "label": kind.label,
+            "default": None if each.required else _json(each.default),
+            "required": each.required,
+            "bounds": [kind.low, kind.high] if isinstance(kind, Number) else None,
+            "choices": dict(kind.options) if isinstance(kind, Choice) else None,
+            "help": kind.help,
+        }
+        if isinstance(kind, Column):
+            entry |= {"column": kind.kind, "role": kind.role, "many": kind.many}
+        described.append(entry)
+    return described
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,235 @@
+"""Questions to columns on disk, asked by the web process, answered by a small process of its own.
+
+DuckDB would cost the web process 25 to 120 MB; here it lives in one child per server, started at
+the first question, with little memory, no numpy, one thread, and no time to waste: a question that
+takes too long is interrupted, a child that dies is started again and asked once more, an idle one
+ends. The two speak JSON lines over a pipe.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+import os
+import selectors
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from services.duck import connect, literal, quote
+from services.errors import DataError, Expected
+
+MEMORY_MB = 96
+DEADLINE = 5.0  # seconds a question may take
+IDLE = 60.0  # seconds without a question until the process ends
+ROOT = Path(__file__).parents[1]
+
+_COMPARE = {
+    "equals": "=", "notEqual": "<>", "lessThan": "<", "lessThanOrEqual": "<=",
+    "greaterThan": ">", "greaterThanOrEqual": ">=",
+}  # fmt: skip
+
+
+class Slow(Expected):
+    """The question took longer than its deadline."""
+
+
+def page(
+    columns: Sequence[str], start: int, stop: int, *, sort: Sequence[tuple[str, bool]] = (), where: Mapping[str, Any]
+) -> tuple[str, list[Any]]:
+    """The SQL for rows `start` to `stop` (0-based, half open) of FILE, and its bound values.
+
+    `sort` is (column, descending) pairs; `where` maps columns to a value, or to a filter as the grid
+    sends it: {"type": "contains", "filter": "x"}. Only columns of `columns` are let in.
+    """
+    condition, values = conditions(columns, where)
+    order = [f"{quote(name)} {'DESC' if down else 'ASC'} NULLS LAST" for name, down in sort if name in columns]
+    ordered = ", ".join([*order, "file_row_number"])
+    listed = ", ".join(quote(name) for name in columns)
+    return (
+        f"SELECT {listed} FROM FILE WHERE {condition} ORDER BY {ordered} "
+        f"LIMIT {max(0, int(stop) - int(start))} OFFSET {max(0, int(start))}",
+        values,
+    )
+
+
+def conditions(columns: Sequence[str], where: Mapping[str, Any]) -> tuple[str, list[Any]]:
+    """The WHERE text for `where`, and its bound values."""
+    parts, values = ["true"], []
+    for name, wanted in where.items():
+        if name not in columns:
+            raise DataError(f"There is no column “{name}” to filter by.")
+        column = quote(name)
+        if not isinstance(wanted, Mapping):
+            parts.append(f"{column} = ?")
+            values.append(wanted)
+            continue
+        kind, given = wanted.get("type"), wanted.get("filter", wanted.get("dateFrom"))
+        if kind == "blank":
+            parts.append(f"{column} IS NULL")
+        elif kind == "notBlank":
+            parts.append(f"{column} IS NOT NULL")
+        elif kind in _COMPARE:
+            parts.append(f"{column} {_COMPARE[kind]} ?")
+            values.append(given)
+        elif kind == "inRange":
+            parts.append(f"{column} BETWEEN ? AND ?")
+            values += [given, wanted.get("filterTo", wanted.get("dateTo"))]
+        elif kind in {"contains", "notContains", "startsWith", "endsWith"}:
+            how = {"startsWith": "starts_with", "endsWith": "ends_with"}.get(kind, "contains")
+            negate = "NOT " if kind == "notContains" else ""
+            parts.append(f"{negate}{how}(lower({column}::VARCHAR), lower(?))")
+            values.append(str(given))
+        else:
+            raise DataError(f"“{kind}” is not a filter this grid knows.")
+    return " AND ".join(parts), values
+
+
+def page_of(
+    rows: Sequence[dict[str, Any]], start: int, stop: int, *, sort: Sequence[tuple[str, bool]] = (), where: Mapping[str, Any]
+) -> tuple[list[dict[str, Any]], int]:
+    """The same of a small table that is in memory already: its rows, and how many match."""
+    found = [row for row in rows if all(_matches(row.get(name), wanted) for name, wanted in where.items())]
+    for name, down in reversed(sort):
+        present = [row for row in found if row.get(name) is not None]
+        absent = [row for row in found if row.get(name) is None]
+        found = sorted(present, key=lambda row: row[name], reverse=down) + absent
+    return found[max(0, start) : max(0, stop)], len(found)
+
+
+def _matches(value: Any, wanted: Any) -> bool:
+    if not isinstance(wanted, Mapping):
+        return value == wanted
+    kind, given = wanted.get("type"), wanted.get("filter", wanted.get("dateFrom"))
+    if kind in {"blank", "notBlank"}:
+        return (value is None) == (kind == "blank")
+    if value is None:
+        return False
+    if kind in {"contains", "notContains", "startsWith", "endsWith"}:
+        text, part = str(value).lower(), str(given).lower()
+        found = {"startsWith": text.startswith, "endsWith": text.endswith}.get(kind, text.__contains__)(part)
+        return found != (kind == "notContains")
+    if kind == "inRange":
+        return given <= value <= wanted.get("filterTo", wanted.get("dateTo"))
+    if kind not in _COMPARE:
+        raise DataError(f"“{kind}” is not a filter this grid knows.")
+    compare = {"=": operator.eq, "<>": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+    return compare[_COMPARE[kind]](value, given)
+
+
+class Reader:
+    """The web process' side: asks one question at a time."""
+
+    def __init__(self, root: Path) -> None:
+        """`root` is the folder below which files may be read."""
+        self._root = root
+        self._process: subprocess.Popen[bytes] | None = None
+        self._turn = threading.Lock()
+        self._last = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
+
+    def ask(self, path: Path, sql: str, values: Sequence[Any] = ()) -> list[list[Any]]:
+        """Ask `sql`, in which FILE stands for the Parquet file at `path`; rows come as plain lists.
+
+        Raises
+        ------
+        Slow
+            No answer within the deadline.
+        DataError
+            DuckDB refused the question.
+        """
+        question = json.dumps({"file": str(path), "sql": sql, "values": list(values)}).encode() + b"\n"
+        with self._turn:
+            try:
+                answer = self._exchange(question)
+            except (BrokenPipeError, EOFError):
+                self._end()
+                answer = self._exchange(question)  # it died: once more
+        if "error" in answer:
+            raise DataError(f"The table could not be read: {answer['error']}")
+        return answer["rows"]
+
+    def rest(self) -> None:
+        """End the process when it was idle long enough; called by the timer."""
+        with self._turn:
+            if self._process is not None and time.monotonic() - self._last > IDLE:
+                self._end()
+
+    def stop(self) -> None:
+        with self._turn:
+            self._end()
+
+    def _exchange(self, question: bytes) -> dict[str, Any]:
+        process = self._running()
+        assert process.stdin is not None and process.stdout is not None
+        self._last = time.monotonic()
+        process.stdin.write(question)
+        process.stdin.flush()
+        heard = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            while not heard.endswith(b"\n"):
+                if not selector.select(self._last + DEADLINE - time.monotonic()):
+                    self._end()
+                    raise Slow("This took too long to read. Filter or sort by fewer columns.")
+                block = os.read(process.stdout.fileno(), 1 << 20)
+                if not block:
+                    raise EOFError
+                heard += block
+        self._last = time.monotonic()
+        return json.loads(heard)
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "services.reader", str(self._root)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                cwd=ROOT,
+                env=os.environ | {"PYTHONPATH": str(ROOT), "MALLOC_ARENA_MAX": "2"},
+            )
+        return self._process
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+def serve(root: Path) -> None:
+    """Answer questions from standard input until it closes: the child's side."""
+    import datetime as dt
+    from decimal import Decimal
+
+    import duckdb
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Decimal):
+            return float(value)
+        return value.isoformat() if isinstance(value, dt.date | dt.datetime) else value
+
+    with tempfile.TemporaryDirectory(prefix="datainsights-reader-") as spill:
+        con = connect(root, spill=Path(spill), memory_mb=MEMORY_MB, spill_mb=500)
+        for line in sys.stdin:
+            asked = json.loads(line)
+            source = f"read_parquet({literal(asked['file'])}, file_row_number=true)"
+            try:
+                rows = con.execute(asked["sql"].replace("FILE", source), asked["values"] or None).fetchall()
+                answer: dict[str, Any] = {"rows": [[plain(value) for value in row] for row in rows]}
+            except duckdb.Error as error:
+                answer = {"error": str(error).splitlines()[0][:300]}
+            print(json.dumps(answer, default=str), flush=True)
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]))

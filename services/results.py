@@ -1,0 +1,179 @@
+"""What a job found, on disk: facts and notes in one JSON file, tables as JSON columns or Parquet.
+
+A table of up to 1 MB is stored as JSON columns, which the web process reads directly; a larger one
+is Parquet, which it asks for through the reader, by column and by page.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from services import table as tables
+from services.errors import Evicted, NotFound
+from services.table import Spilled
+from services.workspace import read_json, write_json
+
+if TYPE_CHECKING:
+    from services.analysis import Fact, Result
+
+FILE = "result.json"
+STEPS = "steps"
+EXPORTS = "exports"
+SMALL = 1_000_000  # bytes of JSON
+
+
+def key(dataset: str, slug: str, version: int, params: Mapping[str, Any]) -> str:
+    """The name of an answer: the same question of the same data has the same key, for ever."""
+    question = json.dumps([dataset, slug, version, params], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(question.encode()).hexdigest()[:32]
+
+
+def put(folder: Path, result: Result, about: Mapping[str, Any], spill: Path) -> None:
+    """Store `result` in `folder`; it exists for readers once its last file, result.json, is there.
+
+    `about` is what the page says of the run: slug, dataset, params, seconds, peak, rows used.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    described = {}
+    for name, made in result.tables.items():
+        described[name] = _put_table(folder, name, made, spill)
+    for name, path in result.files.items():
+        shutil.copyfile(path, folder / name)
+    write_json(
+        folder / FILE,
+        {
+            **about,
+            "facts": {name: _plain(fact) for name, fact in result.facts.items()},
+            "notes": list(result.notes),
+            "tables": described,
+            "files": sorted(result.files),
+            "made": time.time(),
+        },
+    )
+    shutil.rmtree(folder / STEPS, ignore_errors=True)
+
+
+def _put_table(folder: Path, name: str, made: Any, spill: Path) -> dict[str, Any]:
+    target = folder / f"{name}.parquet"
+    if not isinstance(made, Spilled):
+        tables.write(made, target)
+        made = Spilled.at(target, spill=spill)
+    elif made.path != target:
+        os.replace(made.path, target)
+        made = Spilled.at(target, spill=spill)
+    described: dict[str, Any] = {
+        "rows": made.rows,
+        "columns": made.schema.as_json(),
+        "bytes": target.stat().st_size,
+    }
+    # At least three bytes a value: a table that may be small is tried, a large one never read.
+    if made.rows * len(made.schema) * 3 <= SMALL:
+        rows = made.fetch("SELECT * FROM rows")
+        columns = {each: [_plain(row[i]) for row in rows] for i, each in enumerate(made.schema.names)}
+        text = json.dumps(columns, ensure_ascii=False, separators=(",", ":"))
+        if len(text.encode()) <= SMALL:
+            (folder / f"{name}.json").write_text(text, encoding="utf-8")
+            target.unlink()
+            return described | {"file": f"{name}.json", "bytes": len(text.encode())}
+    return described | {"file": target.name}
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON can say it: no NaN, days as ISO text, decimals as numbers."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, dt.datetime | dt.date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        value = float(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if hasattr(value, "item"):  # a numpy scalar
+        return _plain(value.item())
+    return str(value)
+
+
+@dataclass(frozen=True)
+class StoredResult:
+    """A result on disk, as views read it: facts at once, tables when asked for."""
+
+    folder: Path
+    about: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        return self.folder.name
+
+    @property
+    def facts(self) -> Mapping[str, Fact]:
+        return self.about["facts"]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(self.about["notes"])
+
+    @property
+    def tables(self) -> Mapping[str, Mapping[str, Any]]:
+        """For each table: rows, columns (name, kind, sql), file, bytes."""
+        return self.about["tables"]
+
+    def file(self, name: str) -> Path:
+        """The file of table `name`, marked as opened now.
+
+        Raises
+        ------
+        Evicted
+            It was removed to free disk; the question is still there to make it again.
+        """
+        if name not in self.tables:
+            raise NotFound(f"This result has no table “{name}”.")
+        path = self.folder / self.tables[name]["file"]
+        try:
+            os.utime(path)
+        except FileNotFoundError:
+            raise Evicted(f"The table “{name}” was removed to free disk. Run again to make it anew.") from None
+        return path
+
+    def evicted(self) -> list[str]:
+        """The tables that were removed to free disk."""
+        return [name for name, each in self.tables.items() if not (self.folder / each["file"]).exists()]
+
+    def columns(self, name: str) -> dict[str, list[Any]]:
+        """A small table as plain lists, by column."""
+        path = self.file(name)
+        if path.suffix != ".json":
+            raise NotFound(f"The table “{name}” is large: it is read by page.")
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def column(self, name: str, column: str, *, at_most: int = 5_000) -> list[Any]:
+        """A column of a small table as a plain list, thinned evenly to `at_most` values."""
+        values = self.columns(name)[column]
+        step = max(1, math.ceil(len(values) / at_most))
+        return values[::step]
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """A small table as one dict a row."""
+        columns = self.columns(name)
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def get(folder: Path) -> StoredResult:
+    """Open the result in `folder`.
+
+    Raises
+    ------
+    NotFound
+        There is none.
+    """
+    return StoredResult(folder, read_json(folder / FILE))

@@ -1,0 +1,91 @@
+"""Tables to try the product on: real ones that come inside our own dependencies, and made ones.
+
+Each is written as CSV and taken in like any upload, so a sample proves the same path.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.errors import NotFound
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A table that is one click away; rows and columns are told before it is made."""
+
+    slug: str
+    title: str
+    rows: int
+    columns: int
+    good_for: tuple[str, ...]  # slugs of analyses
+    source: str
+    make: Callable[[Path], None]
+
+
+def _inside(package: str, path: str) -> Path:
+    """A data file of an installed package, found without importing the package."""
+    spec = importlib.util.find_spec(package)
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent / path
+
+
+def _purchases(target: Path) -> None:
+    from services.analysis import find
+
+    frame, _ = find("rfm").example(20_000)
+    frame.to_csv(target, index=False)
+
+
+def _plotly(name: str) -> Callable[[Path], None]:
+    def make(target: Path) -> None:
+        target.write_bytes(gzip.decompress(_inside("plotly", f"package_data/datasets/{name}.csv.gz").read_bytes()))
+
+    return make
+
+
+def _statsmodels(path: str) -> Callable[[Path], None]:
+    def make(target: Path) -> None:
+        target.write_bytes(_inside("statsmodels", path).read_bytes())
+
+    return make
+
+
+def _breast_cells(target: Path) -> None:
+    """scikit-learn's file has the target's names where the header should be: put the names back."""
+    from sklearn.datasets import load_breast_cancer
+
+    bunch = load_breast_cancer()
+    with open(target, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([*(name.replace(" ", "_") for name in bunch.feature_names), "diagnosis"])
+        for values, target_index in zip(bunch.data.tolist(), bunch.target.tolist(), strict=True):
+            writer.writerow([*values, bunch.target_names[target_index]])
+
+
+SAMPLES = (
+    Sample("purchases", "Purchases", 20_000, 6, ("rfm",), "generated, seed 0", _purchases),
+    Sample("gapminder", "Countries since 1952", 1_704, 8, (), "Gapminder, by plotly", _plotly("gapminder")),
+    Sample("tips", "Restaurant tips", 244, 7, (), "plotly", _plotly("tips")),
+    Sample("breast_cells", "Breast cells", 569, 31, (), "scikit-learn", _breast_cells),
+    Sample("sunspots", "Sunspots per year", 309, 2, (), "statsmodels", _statsmodels("datasets/sunspots/sunspots.csv")),
+)
+
+
+def find(slug: str) -> Sample:
+    for sample in SAMPLES:
+        if sample.slug == slug:
+            return sample
+    raise NotFound("There is no such sample.")
+
+
+def write(slug: str, folder: Path) -> Path:
+    """Write the sample as a CSV file into `folder` and return its path."""
+    target = folder / "sample.csv"
+    find(slug).make(target)
+    return target

@@ -1,0 +1,250 @@
+"""A dataset on disk, in columns, read by need.
+
+Nothing here reads a whole table: `query` is exact SQL over every row, out of core; `frame` brings
+the named columns into memory, and only a job may afford that.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+import uuid
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from services import duck
+from services.errors import DataError
+from services.schema import ColumnType, Kind, Schema
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+DATA = "data_full.parquet"  # every row of the dataset, always
+ABOUT = "dataset.json"
+
+Roles = Mapping[str, str]  # role -> column
+
+_COLUMN = re.compile(r"\{(\w+)\}")
+_VALUE = re.compile(r"\$(\w+)")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How many rows, drawn with which seed: the same rows every time."""
+
+    rows: int
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """A Parquet file and what its columns mean; `rows` is how many rows it has."""
+
+    path: Path
+    schema: Schema
+    rows: int
+    spill: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
+    memory_mb: int = 160
+
+    def query(self, sql: str, **names: Any) -> DataFrame:
+        """Ask `sql` of every row and return the answer, which should be small.
+
+        In `sql`, `rows` is the only table, `{name}` a column given by keyword (a list becomes a
+        comma list) and `$name` a bound value. Decimals come back as float64, dates as datetime64.
+
+        Raises
+        ------
+        DataError
+            A column that the table does not have.
+        """
+        with self._asked(sql, names) as relation:
+            return relation.df()
+
+    def fetch(self, sql: str, **names: Any) -> list[tuple[Any, ...]]:
+        """The same as `query`, as plain tuples: loads neither numpy nor pandas, decimals stay exact."""
+        with self._asked(sql, names) as relation:
+            return relation.fetchall()
+
+    def store(self, path: Path, sql: str, **names: Any) -> Spilled:
+        """Write the answer to `sql` straight to a new Parquet file at `path`, through no memory."""
+        text, values = self._bind(sql, names)
+        part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        with self._opened(path.parent) as con:
+            con.execute(f"COPY ({text}) TO {duck.literal(part.resolve())} ({duck.PARQUET})", values)
+        part.replace(path)
+        return Spilled.at(path, spill=self.spill, memory_mb=self.memory_mb)
+
+    def frame(self, columns: list[str], sample: Sample | None = None) -> DataFrame:
+        """Bring `columns` into memory, whole or as a seeded sample in the table's order."""
+        source = f"read_parquet({duck.literal(self.path.resolve())}, file_row_number=true)"
+        wanted = ", ".join(duck.quote(self._known(name)) for name in columns)
+        if sample is None or sample.rows >= self.rows:
+            return self.query(f"SELECT {wanted} FROM rows")
+        chosen = (
+            f"SELECT file_row_number AS r FROM {source} "
+            f"ORDER BY hash(file_row_number, {int(sample.seed)}), file_row_number LIMIT {int(sample.rows)}"
+        )
+        with self._opened() as con:
+            return con.execute(
+                f"SELECT {wanted} FROM {source} WHERE file_row_number IN ({chosen}) ORDER BY file_row_number"
+            ).df()
+
+    def slice(self, start: int, stop: int) -> list[tuple[Any, ...]]:
+        """Rows `start` to `stop` (half open) in the table's order, as plain tuples."""
+        source = f"read_parquet({duck.literal(self.path.resolve())}, file_row_number=true)"
+        with self._opened() as con:
+            return con.execute(
+                f"SELECT * EXCLUDE (file_row_number) FROM {source} WHERE file_row_number >= ? AND file_row_number < ? "
+                "ORDER BY file_row_number",
+                [start, stop],
+            ).fetchall()
+
+    def _known(self, name: str) -> str:
+        if name not in self.schema:
+            raise DataError(f"There is no column “{name}”. This table has: {', '.join(self.schema.names)}.")
+        return name
+
+    def _bind(self, sql: str, names: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        def column(match: re.Match[str]) -> str:
+            given = names[match[1]]
+            listed = [given] if isinstance(given, str) else given
+            return ", ".join(duck.quote(self._known(name)) for name in listed)
+
+        values = {name: names[name] for name in set(_VALUE.findall(sql))}
+        return _COLUMN.sub(column, sql), values
+
+    def _asked(self, sql: str, names: Mapping[str, Any]) -> _Answer:
+        text, values = self._bind(sql, names)
+        return _Answer(self._opened(), text, values)
+
+    def _opened(self, *folders: Path) -> _Connection:
+        return _Connection(self, folders)
+
+
+class _Connection:
+    """A connection that sees this file, and leaves no spill behind."""
+
+    def __init__(self, columns: Columns, folders: tuple[Path, ...]) -> None:
+        self._columns, self._folders = columns, folders
+
+    def __enter__(self) -> Any:
+        columns = self._columns
+        self._spill = columns.spill / f"spill-{uuid.uuid4().hex[:12]}"
+        self._con = duck.connect(
+            columns.path.parent, *self._folders, spill=self._spill, memory_mb=columns.memory_mb
+        )
+        self._con.execute(
+            f"CREATE VIEW rows AS SELECT * FROM read_parquet({duck.literal(columns.path.resolve())})"
+        )
+        return self._con
+
+    def __exit__(self, *_: object) -> None:
+        self._con.close()
+        shutil.rmtree(self._spill, ignore_errors=True)
+
+
+class _Answer:
+    def __init__(self, connection: _Connection, sql: str, values: dict[str, Any]) -> None:
+        self._connection, self._sql, self._values = connection, sql, values
+
+    def __enter__(self) -> Any:
+        return self._connection.__enter__().execute(self._sql, self._values or None)
+
+    def __exit__(self, *error: object) -> None:
+        self._connection.__exit__(*error)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spilled(Columns):
+    """A table that a job wrote to disk: its rows never were, and never are, all in memory."""
+
+    @classmethod
+    def at(cls, path: Path, *, spill: Path, memory_mb: int = 160) -> Spilled:
+        """Describe the Parquet file at `path` by its own schema."""
+        con = duck.connect(path.parent, spill=spill / f"spill-{uuid.uuid4().hex[:12]}", memory_mb=32)
+        source = f"read_parquet({duck.literal(path.resolve())})"
+        described = con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+        (rows,) = con.execute(f"SELECT count(*) FROM {source}").fetchone()
+        con.close()
+        columns = tuple(ColumnType(name=d[0], kind=kind_of(d[1]), sql=d[1]) for d in described)
+        return cls(path=path, schema=Schema(columns), rows=rows, spill=spill, memory_mb=memory_mb)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table(Columns):
+    """One dataset: every row on disk, its schema, and which column plays which role."""
+
+    roles: Roles = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, folder: Path, *, spill: Path, memory_mb: int = 160) -> Table:
+        """Open the dataset kept in `folder`."""
+        about = json.loads((folder / ABOUT).read_text())
+        return cls(
+            path=folder / DATA,
+            schema=Schema.from_json(about["columns"]),
+            rows=about["rows"],
+            roles=about["roles"],
+            spill=spill,
+            memory_mb=memory_mb,
+        )
+
+    @classmethod
+    def of(cls, frame: DataFrame | None = None, **columns: list[Any]) -> Table:
+        """Make a table from a frame or from lists, in a folder that goes when the table goes."""
+        import pandas as pd
+
+        from services.roles import propose
+
+        frame = pd.DataFrame(columns) if frame is None else frame
+        folder = Path(tempfile.mkdtemp(prefix="datainsights-"))
+        write(frame, folder / DATA)
+        spilled = Spilled.at(folder / DATA, spill=folder)
+        table = cls(
+            path=spilled.path,
+            schema=spilled.schema,
+            rows=spilled.rows,
+            spill=folder,
+            roles=propose(spilled.schema),
+        )
+        weakref.finalize(table, shutil.rmtree, folder, ignore_errors=True)
+        return table
+
+
+def write(frame: DataFrame, path: Path) -> None:
+    """Write `frame` (without its index) to the Parquet file `path`."""
+    spill = path.parent / f"spill-{uuid.uuid4().hex[:12]}"
+    con = duck.connect(path.parent, spill=spill)
+    try:
+        con.register("frame", frame)
+        # A datetime with no time of day in any row is a date.
+        days = [
+            name
+            for name, dtype in frame.dtypes.items()
+            if dtype.kind == "M" and (frame[name].isna() | (frame[name] == frame[name].dt.normalize())).all()
+        ]
+        replaced = ", ".join(f"{duck.quote(name)}::DATE AS {duck.quote(name)}" for name in days)
+        chosen = f"* REPLACE ({replaced})" if days else "*"
+        con.execute(f"COPY (SELECT {chosen} FROM frame) TO {duck.literal(path.resolve())} ({duck.PARQUET})")
+    finally:
+        con.close()
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+def kind_of(sql: str) -> Kind:
+    """The kind of column that a DuckDB type most plainly is."""
+    plain = sql.split("(")[0].upper()
+    if plain in {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"} or plain.startswith("U"):
+        return "integer"
+    if plain in {"DOUBLE", "FLOAT", "DECIMAL"}:
+        return "decimal"
+    if plain == "BOOLEAN":
+        return "flag"
+    if plain == "DATE":
+        return "date"
+    return "datetime" if plain.startswith("TIMESTAMP") else "text"

@@ -1,0 +1,107 @@
+"""A file on its way in: made, appended to in chunks, finished; the protocol is tus 1.0.
+
+Nothing is held in memory: each chunk goes to the end of one file in the visitor's workspace, and is
+dropped from the page cache, which a small container needs for better things.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.errors import DoesNotFit, FileRefused, NotFound
+from services.workspace import Workspace, new_id, read_json, write_json
+
+CONTENT, META = "content", "meta.json"
+BLOCK = 1 << 16
+# Reading a file needs room for its columns beside it.
+DISK_FACTOR = 2.5
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An upload so far: `offset` of `length` bytes are here."""
+
+    folder: Path
+    name: str
+    length: int
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @property
+    def offset(self) -> int:
+        return (self.folder / CONTENT).stat().st_size
+
+    @property
+    def is_complete(self) -> bool:
+        return self.offset == self.length
+
+
+def create(workspace: Workspace, name: str, length: int, *, limit_mb: int) -> Upload:
+    """Begin an upload of `length` bytes.
+
+    Raises
+    ------
+    FileRefused
+        It is empty, or larger than `limit_mb`.
+    DoesNotFit
+        The disk has no room for it and what is made of it.
+    """
+    if length == 0:
+        raise FileRefused(f"“{name}” is empty: it has no bytes. Choose another file.")
+    if length > limit_mb * 1_000_000:
+        raise FileRefused(
+            f"“{name}” has {length / 1e9:.1f} GB, and this server takes files of up to {limit_mb / 1000:g} GB. "
+            "Split it, or leave out columns you do not need."
+        )
+    workspace.folder.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(workspace.folder).free < length * DISK_FACTOR:
+        raise DoesNotFit(f"The server's disk has no room for “{name}”. Remove a dataset you do not need any more.")
+    folder = workspace.upload(new_id())
+    folder.mkdir(parents=True)
+    # Only ever shown, never a path.
+    write_json(folder / META, {"name": os.path.basename(name)[:200] or "table.csv", "length": length})
+    (folder / CONTENT).touch()
+    return get(workspace, folder.name)
+
+
+def get(workspace: Workspace, upload: str) -> Upload:
+    """Find an upload of this visitor."""
+    folder = workspace.upload(upload)
+    meta = read_json(folder / META)
+    if not (folder / CONTENT).exists():
+        raise NotFound("This upload does not exist any more.")
+    return Upload(folder, meta["name"], meta["length"])
+
+
+def append(upload: Upload, offset: int, blocks: Iterable[bytes]) -> int:
+    """Write `blocks` at the end and return the new offset.
+
+    Raises
+    ------
+    FileRefused
+        `offset` is not where the file ends now, or more arrives than was declared.
+    """
+    if offset != upload.offset:
+        raise FileRefused("This part of the file does not follow what is here already.")
+    descriptor = os.open(upload.folder / CONTENT, os.O_WRONLY | os.O_APPEND)
+    try:
+        for block in blocks:
+            offset += len(block)
+            if offset > upload.length:
+                raise FileRefused(f"“{upload.name}” is longer than was declared. Upload it again.")
+            os.write(descriptor, block)
+        os.fdatasync(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(descriptor)
+    return offset
+
+
+def remove(upload: Upload) -> None:
+    shutil.rmtree(upload.folder, ignore_errors=True)

@@ -1,0 +1,142 @@
+"""Where everything lies on disk, and the one place where an id becomes a path.
+
+    DATA_DIR/                             0700
+      secret_key                          signs cookies (0600)
+      server/                             locks, the queue's index, caches, spill of the reader
+      visitors/<visitor>/
+        workspace.json                    which dataset is open
+        uploads/<upload>/                 a file on its way in: meta.json, content
+        datasets/<dataset>/               dataset.json, data_full.parquet, profile.json, original, rejects.csv
+        jobs/<job>/                       record.json (the truth about a run), log.txt, cancel, tmp/
+        results/<key>/                    result.json, <table>.json or .parquet, steps/ (checkpoints), exports/
+
+Every id is 32 hexadecimal digits, checked before it touches a path; what does not match does not
+exist, which is also what a visitor hears of another visitor's things.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from services.errors import NotFound
+
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def new_id() -> str:
+    """An id nobody can guess: 128 random bits."""
+    return secrets.token_hex(16)
+
+
+def is_id(text: object) -> bool:
+    return isinstance(text, str) and _ID.fullmatch(text) is not None
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace the file at `path` by `value` as JSON: a reader sees the old or the new, never half."""
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False, separators=(",", ":"))
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+
+
+def read_json(path: Path) -> Any:
+    """The JSON at `path`.
+
+    Raises
+    ------
+    NotFound
+        There is no such file, or it is damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        raise NotFound("This does not exist any more, or never did.") from None
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """All that one visitor stored."""
+
+    folder: Path
+
+    @property
+    def visitor(self) -> str:
+        return self.folder.name
+
+    def upload(self, upload: str) -> Path:
+        return self._place("uploads", upload)
+
+    def dataset(self, dataset: str) -> Path:
+        return self._place("datasets", dataset)
+
+    def job(self, job: str) -> Path:
+        return self._place("jobs", job)
+
+    def result(self, key: str) -> Path:
+        return self._place("results", key)
+
+    def each(self, kind: str) -> Iterator[Path]:
+        """The folders of one kind (`uploads`, `datasets`, `jobs`, `results`), in no order."""
+        parent = self.folder / kind
+        if parent.is_dir():
+            yield from (path for path in parent.iterdir() if is_id(path.name))
+
+    def _place(self, kind: str, name: str) -> Path:
+        if not is_id(name):
+            raise NotFound("This does not exist any more, or never did.")
+        return self.folder / kind / name
+
+
+@dataclass(frozen=True)
+class Home:
+    """DATA_DIR: what the server keeps, and a workspace for each visitor."""
+
+    root: Path
+
+    @classmethod
+    def at(cls, root: Path) -> Home:
+        """Make the folders that must exist, readable by this user only."""
+        home = cls(root.resolve())
+        for folder in (home.root, home.server, home.root / "visitors"):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        home.root.chmod(0o700)
+        return home
+
+    @property
+    def server(self) -> Path:
+        return self.root / "server"
+
+    def workspace(self, visitor: str) -> Workspace:
+        if not is_id(visitor):
+            raise NotFound("This does not exist any more, or never did.")
+        return Workspace(self.root / "visitors" / visitor)
+
+    def workspaces(self) -> Iterator[Workspace]:
+        for folder in (self.root / "visitors").iterdir():
+            if is_id(folder.name):
+                yield Workspace(folder)
+
+    def secret_key(self) -> str:
+        """The key that signs cookies, made once and kept, so that a restart keeps sessions."""
+        path = self.root / "secret_key"
+        if not path.exists():
+            part = path.with_name(f".secret_key.{new_id()}")
+            part.touch(mode=0o600)
+            part.write_text(secrets.token_hex(32))
+            try:
+                os.link(part, path)  # the first of several starting processes wins
+            except FileExistsError:
+                pass
+            part.unlink()
+        return path.read_text()
