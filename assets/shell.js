@@ -251,7 +251,7 @@
     if (box.hidden) return;
     const share = (part) => `${(Math.min(part.mb / memory.limit, 1) * 100).toFixed(2)}%`;
     const used = memory.parts.filter((part) => part.mb > 0);
-    const colour = (part) => `background:var(--cat-${(memory.parts.indexOf(part) % 6) + 1})`;
+    const colour = (part) => `background:var(--cat-${[1, 3, 5, 4, 2, 6][memory.parts.indexOf(part) % 6]})`;
     const stack = used.map((part) => `<span style="width:${share(part)};${colour(part)}"></span>`);
     const who = memory.parts.map(
       (part) =>

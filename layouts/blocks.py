@@ -173,7 +173,7 @@ def picture(
         [
             html.Figcaption(
                 [
-                    html.H3(title, className="main" if main else ""),
+                    html.H3(title, className="lead-title" if main else ""),
                     *([html.Div(subtitle, className="subtitle")] if subtitle else []),
                 ],
                 className="stacked" if main else "",
@@ -192,7 +192,7 @@ def pair(left: Component, right: Component, *, lead: bool = False) -> html.Div:
 
 def scale(low: str, high: str) -> html.Span:
     """Explain the sequential colours of a picture, in its subtitle."""
-    steps = [html.Span(style={"background": f"var(--seq-{step})"}) for step in range(1, 7)]
+    steps = [html.Span(style={"background": f"var(--seq-{step})"}) for step in range(2, 7)]
     strip = html.Span(steps, className="strip", **{"aria-hidden": "true"})
     return html.Span([low, strip, high], className="scale")
 

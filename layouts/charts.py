@@ -110,7 +110,10 @@ def treemap(
         # Each line starts with a space of its own: plotly sets the text hard at the tile's edge.
         "text": [f"<br>{PAD}".join(lines) for lines in shown],
         "customdata": ["<br>".join(lines) for lines in texts],
-        "texttemplate": f"{PAD}<b>%{{label}}</b><br>{PAD}%{{text}}",
+        # A tile under two hundredths has room for the hover only.
+        "texttemplate": [
+            f"{PAD}<b>%{{label}}</b><br>{PAD}%{{text}}" if each >= 0.02 else "" for each in areas
+        ],
         "hovertemplate": "<b>%{label}</b><br>%{customdata}<extra></extra>",
         "textfont": font,
         "insidetextfont": font,

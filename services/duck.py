@@ -6,8 +6,8 @@ enforced), and after `enable_external_access=false` no folder can be added any m
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,24 +67,14 @@ def execute(con: DuckDBPyConnection, sql: str, watch: Callable[[float], None], v
     The query runs in a thread of its own and `watch` is called in the caller's, so whatever
     interrupts the caller (Ctrl-C, a deadline) interrupts the query.
     """
-    ended: dict[str, Any] = {}
-
-    def work() -> None:
+    with ThreadPoolExecutor(1, thread_name_prefix="query") as pool:
+        asked = pool.submit(con.execute, sql, values)
         try:
-            ended["answer"] = con.execute(sql, values)
-        except BaseException as error:  # not handled here: carried over to the caller's thread
-            ended["error"] = error
-
-    thread = threading.Thread(target=work, name="query", daemon=True)
-    thread.start()
-    try:
-        while thread.is_alive():
-            thread.join(0.2)
-            watch(min(max(con.query_progress(), 0.0), 100.0) / 100)
-    except BaseException:
-        con.interrupt()
-        thread.join()
-        raise
-    if "error" in ended:
-        raise ended["error"]
-    return ended["answer"]
+            while True:
+                try:
+                    return asked.result(timeout=0.2)
+                except TimeoutError:
+                    watch(min(max(con.query_progress(), 0.0), 100.0) / 100)
+        finally:
+            if not asked.done():
+                con.interrupt()

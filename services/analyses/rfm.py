@@ -30,6 +30,7 @@ import datetime as dt
 import math
 import re
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from services.analysis import Analysis, Cost, Job, Result, Shape
@@ -40,18 +41,18 @@ from services.table import Spilled, Table
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-SEGMENTS = {
-    "Champions": "Thank them, ask for a review, show them what is new first",
-    "Loyal customers": "Offer the larger basket, reward the next order",
-    "Potential loyalists": "Win the next order: a membership, a fitting product",
-    "New customers": "Welcome them and make the second order easy",
+SEGMENTS = {  # what to do about each
+    "Champions": "Thank them and ask for a review",
+    "Loyal customers": "Offer the larger basket",
+    "Potential loyalists": "Win the next order with a membership",
+    "New customers": "Welcome them, ease the second order",
     "Promising": "Show what others buy next",
-    "Need attention": "Give a reason to return, for a limited time",
-    "About to sleep": "Remind them early, with what they liked",
-    "At risk": "Write now and personally, about what they used to buy",
-    "Cannot lose them": "Call them this week and find out what went wrong",
-    "Hibernating": "A cheap reminder, no more",
-    "Lost": "One last offer, then stop paying to reach them",
+    "Need attention": "Give a reason to return soon",
+    "About to sleep": "Remind them early",
+    "At risk": "Write now, about what they used to buy",
+    "Cannot lose them": "Call them this week",
+    "Hibernating": "Send a cheap reminder",
+    "Lost": "Make one last offer, then stop",
 }
 
 # The segment of R, FM: a row for each R from 1 to 5, in it a segment for each FM from 1 to 5.
@@ -193,17 +194,20 @@ def preview(table: Table, params: RfmParams) -> Result:
         with one), once_share, refunds, period_start, period_end, reference_date
     """
     counts = _count(table, params)
-    customers, orders, median, once = table.fetch(
-        f"WITH {_measures(params, _rough(params))} SELECT count(*), sum(frequency), median(frequency), count_if(frequency = 1) "
-        "FROM measures WHERE frequency > 0",
+    groups = table.fetch(
+        f"WITH {_measures(params, _rough(params))} "
+        "SELECT frequency, count(*) FROM measures WHERE frequency > 0 GROUP BY frequency ORDER BY frequency",
         **_names(params),
-    )[0]
+    )
+    customers = sum(many for _, many in groups)
     _check_two(customers)
+    upto = accumulate(many for _, many in groups)
+    once = dict(groups).get(1, 0)
     facts = {
         "customers": customers,
-        "orders": int(orders),
+        "orders": sum(frequency * many for frequency, many in groups),
         "frequency_unit": _unit(params),
-        "orders_median": float(median),
+        "orders_median": next(group[0] for group, sofar in zip(groups, upto, strict=True) if 2 * sofar >= customers),
         "once": once,
         "once_share": once / customers,
         "refunds": counts.refunds,
@@ -214,13 +218,14 @@ def preview(table: Table, params: RfmParams) -> Result:
 
 def cost(shape: Shape, params: RfmParams) -> Cost:
     """Predict peak memory and time; DuckDB's own limit bounds the first."""
-    return Cost(peak_mb=40 + min(150, 25 * shape.rows / 1e6), seconds=0.5 + 1.2 * shape.rows / 1e6)
+    millions = shape.rows / 1e6
+    return Cost(peak_mb=30 + min(150.0, 30 * millions), seconds=0.8 + 0.6 * millions)
 
 
 def _names(params: RfmParams) -> dict[str, Any]:
     columns = ("customer", "date", "amount", "quantity", "price", "order")
     given = {name: getattr(params, name) for name in columns if getattr(params, name) is not None}
-    return given | {"reference": params.reference_date, "quantiles": params.quantiles}
+    return given | {"reference": params.reference_date}
 
 
 def _factors(params: RfmParams) -> tuple[str, ...]:
@@ -244,7 +249,8 @@ def _lines(params: RfmParams, amount: str) -> str:
     """The common table `lines`: customer, day, order_id and amount of each row, under names that are ours."""
     order = "{order}" if params.order else "NULL"
     # Alone in its SELECT, so that no column of the dataset can be taken for a name of ours.
-    return f"lines AS (SELECT {{customer}} AS customer, {{date}}::DATE AS day, {order} AS order_id, {amount} AS amount FROM rows)"
+    named = f"{{customer}} AS customer, {{date}}::DATE AS day, {order} AS order_id, {amount} AS amount"
+    return f"lines AS (SELECT {named} FROM rows)"
 
 
 def _count(table: Table, params: RfmParams) -> _Counts:
@@ -262,7 +268,7 @@ def _count(table: Table, params: RfmParams) -> _Counts:
             SELECT count(*), count(customer), count(day), count_if(dated), min(day) FILTER (dated),
                 count_if(dated AND NOT kept), count_if(kept), count_if(kept AND amount IS NULL),
                 count_if(purchase AND order_id IS NULL), count_if(kept AND amount < 0),
-                coalesce(sum(amount) FILTER (kept AND amount < 0), 0), coalesce(max(abs(amount)) FILTER (kept), 0),
+                coalesce(fsum(amount) FILTER (kept AND amount < 0), 0), coalesce(max(abs(amount)) FILTER (kept), 0),
                 min(day) FILTER (purchase), max(day) FILTER (purchase)
             FROM flags
             """,
@@ -329,16 +335,16 @@ def _money(table: Table, params: RfmParams, counts: _Counts) -> tuple[str, str]:
     kinds = [_digits(table.schema[getattr(params, name)].sql) for name in factors]
     scale = sum(kind[1] for kind in kinds if kind)
     total = counts.largest * counts.kept * 10**scale
-    if None in kinds or total > 1e37:
+    if None in kinds or total > 1e37 or scale > 30:
         return f"({_rough(params)})::DECIMAL(38,{_FLOAT_SCALE})", "DOUBLE"
-    narrow = counts.largest * 10**scale < 1e17 and all(kind[0] <= 18 for kind in kinds if kind)
+    narrow = counts.largest * 10**scale < 1e17 and scale < 18 and all(kind[0] <= 18 for kind in kinds if kind)
     digits = 18 if narrow else 38
     product = " * ".join(
         f"{{{name}}}::DECIMAL({digits},{kind[1]})" for name, kind in zip(factors, kinds, strict=True) if kind
     )
     if scale == 0:
         return product, "BIGINT" if total < 1e18 else "DOUBLE"
-    return product, f"DECIMAL({18 if total < 1e17 else 38},{scale})"
+    return product, f"DECIMAL({18 if total < 1e17 and scale < 18 else 38},{scale})"
 
 
 def _digits(sql: str) -> tuple[int, int] | None:
@@ -381,9 +387,7 @@ def _score(table: Table, params: RfmParams, counts: _Counts, job: Job) -> dict[s
         f"monetary::{stored} AS monetary FROM measures",
         **_names(params),
     )
-    bought, refunded, lost = measures.fetch(
-        "SELECT count_if(frequency > 0), count_if(frequency = 0), coalesce(sum(monetary) FILTER (frequency = 0), 0) FROM rows"
-    )[0]
+    bought, refunded = measures.fetch("SELECT count_if(frequency > 0), count_if(frequency = 0) FROM rows")[0]
     _check_two(bought)
     job.report(2, 5, "Scoring customers")
     reference = dt.date.fromisoformat(_period(params, counts)["reference_date"])
@@ -392,7 +396,7 @@ def _score(table: Table, params: RfmParams, counts: _Counts, job: Job) -> dict[s
         grid=[segment for row in GRID for segment in row],
     )  # fmt: skip
     measures.path.unlink()
-    return {"customers": customers, "refunded": refunded, "lost": float(lost)}
+    return {"customers": customers, "refunded": refunded}
 
 
 # rank() - 1 is the number of customers strictly worse; for recency the worse bought last earlier.
@@ -452,7 +456,6 @@ _CELLS = """
     FROM parts GROUP BY x, y ORDER BY x, y
 """
 
-
 _BARS = """
     SELECT '{measure}' AS measure, (${measure}_start + bar) * ${measure}_width::DOUBLE AS low,
         CASE WHEN bar = ${measure}_bars - 1 THEN ${measure}_end
@@ -460,9 +463,9 @@ _BARS = """
         coalesce(n, 0) AS customers
     FROM (SELECT unnest(range(${measure}_bars)) AS bar)
     LEFT JOIN (
-        SELECT least(floor({measure}::DOUBLE / ${measure}_width) - ${measure}_start, ${measure}_bars - 1)::BIGINT AS bar,
-            count(*) AS n
-        FROM rows GROUP BY 1
+        SELECT count(*) AS n,
+            least(floor({measure}::DOUBLE / ${measure}_width) - ${measure}_start, ${measure}_bars - 1)::BIGINT AS bar
+        FROM rows GROUP BY bar
     ) USING (bar)
 """
 
@@ -571,65 +574,53 @@ def _notes(
 ) -> list[str]:
     """The caveats that apply, each as a bold fact and what it means."""
     notes = []
-    if missing := counts.rows - counts.customers:
-        notes.append(f"{_many(missing, 'row has', 'rows have')} no customer. They are left out.")
-    if missing := counts.customers - counts.dated:
-        notes.append(f"{_many(missing, 'row has', 'rows have')} no date. They are left out.")
+
+    def note(count: int, one: str, more: str, meaning: str) -> None:
+        if count:
+            notes.append(f"{_many(count, one, more)}. {meaning}")
+
+    note(counts.rows - counts.customers, "row has no customer", "rows have no customer", "They are left out.")
+    note(counts.customers - counts.dated, "row has no date", "rows have no date", "They are left out.")
     if counts.late:
-        day = _day(params.reference_date)
-        notes.append(
-            f"{_many(counts.late, 'row is', 'rows are')} after {day}. They are left out; recency counts back from that day."
+        after = f"after {_day(params.reference_date)}"
+        note(
+            counts.late, f"row is {after}", f"rows are {after}", "They are left out: recency counts back from that day."
         )
-    if counts.no_amount:
-        notes.append(
-            f"{_many(counts.no_amount, 'row has', 'rows have')} no amount. They count as purchases and add nothing to revenue."
-        )
-    if counts.refunds:
-        where = "left out" if params.refunds == "exclude" else "kept in the amounts"
-        money = f"{abs(counts.refunded):,.2f}"
-        effect = (
-            f"Revenue would be {money} lower with them" if params.refunds == "exclude" else f"They take {money} off"
-        )
-        notes.append(
-            f"{_many(counts.refunds, 'refund is', 'refunds are')} {where}. {effect}; "
-            f"a refund is not a purchase, so recency and frequency do not count it."
-        )
-    if scored["refunded"]:
-        notes.append(
-            f"{_many(scored['refunded'], 'customer has', 'customers have')} nothing but refunds. "
-            "They bought nothing in this table and are left out, their refunds with them."
-        )
+    meaning = "They count as purchases and add nothing to revenue."
+    note(counts.no_amount, "row has no amount", "rows have no amount", meaning)
+    done = "left out" if params.refunds == "exclude" else "kept in the amounts"
+    meaning = f"They sum to \u2212{-counts.refunded:,.2f}; a refund is no purchase, so recency and frequency ignore it."
+    note(counts.refunds, f"refund is {done}", f"refunds are {done}", meaning)
+    meaning = "They bought nothing in this table and are left out, their refunds with them."
+    note(scored["refunded"], "customer has only refunds", "customers have only refunds", meaning)
     if not params.order:
-        notes.append(
-            "Frequency counts days with a purchase. No order column was given, so all purchases of a day are one."
-        )
-    elif counts.no_order:
-        notes.append(
-            f"{_many(counts.no_order, 'row has', 'rows have')} no order id. Those of one customer and day count as one order."
-        )
+        notes.append("Frequency counts days with a purchase. Without an order column, all purchases of a day are one.")
+    else:
+        meaning = "Those of one customer and day count as one order."
+        note(counts.no_order, "row has no order id", "rows have no order id", meaning)
     if params.reference_date is None:
         last, reference = (_day(dt.date.fromisoformat(facts[name])) for name in ("period_end", "reference_date"))
-        notes.append(
-            f"The last purchase is on {last}. The reference date is therefore {reference}; recency 1 means the day before it."
-        )
+        meaning = f"The reference date is therefore {reference}; recency 1 means the day before it."
+        notes.append(f"The last purchase is on {last}. {meaning}")
     if facts["once"] * 2 > facts["customers"]:
-        share = facts["once"] / facts["customers"]
         notes.append(
-            f"{_many(facts['once'], 'customer', 'customers')} of {facts['customers']:,} bought once. "
-            f"These {share:.0%} share one frequency score, so frequency tells little here."
+            f"{facts['once']:,} of {facts['customers']:,} customers bought once. "
+            "They share one frequency score, so frequency tells little here."
         )
     if facts["revenue"] <= 0:
         notes.append("Revenue is not above zero. Shares of it would mean nothing and are left empty.")
-    if params.quantiles < 5:
-        unreached = [name for name in SEGMENTS if name not in _reached(params.quantiles)]
+    if unreached := [name for name in SEGMENTS if name not in _reached(params.quantiles)]:
         notes.append(
-            f"Scores from 1 to {params.quantiles} cannot tell all 11 segments apart. Nobody can be in: {', '.join(unreached)}."
+            f"Scores from 1 to {params.quantiles} are too coarse for all 11 segments. "
+            f"Nobody can be in {', '.join(unreached)}."
         )
     absent = segments.fetch("SELECT recency_days FROM rows WHERE segment = 'At risk'")[0][0]
-    at_risk = f", and an “At risk” customer is absent for {absent:,.0f} days on average" if absent is not None else ""
+    at_risk = (
+        f"; an “At risk” customer has been away {_many(round(absent), 'day', 'days')} on average" if absent else ""
+    )
     notes.append(
         f"Scores compare these {facts['customers']:,} customers with each other. "
-        f"Half of them bought in the last {_many(int(facts['recency_median']), 'day', 'days')}{at_risk}."
+        f"Half of them bought within {facts['recency_median']:,.0f} days of the reference date{at_risk}."
     )
     return notes
 
@@ -678,8 +669,8 @@ def example(rows: int) -> tuple[DataFrame, RfmParams]:
     end = np.datetime64("2025-06-30")
     days = within([(180, 360), (75, 150), (25, 60), (8, 20), (0, 6)], r)
     orders = within([(1, 1), (2, 3), (4, 5), (6, 9), (12, 18)], f)
-    # Lines vary by a fifth, so totals stay within 8-24, 28-72, 88-240, 280-720 and from 880 up.
-    worth = within([(10, 20), (35, 60), (110, 200), (350, 600), (1_100, 3_000)], f)
+    # Lines vary by a fifth, so totals stay within 8-24, 28-72, 88-240, 280-720 and from 1,200 up.
+    worth = within([(10, 20), (35, 60), (110, 200), (350, 600), (1_500, 4_000)], f)
 
     buyer = np.repeat(np.arange(n), orders)
     first = np.r_[0, orders.cumsum()[:-1]]
@@ -697,8 +688,8 @@ def example(rows: int) -> tuple[DataFrame, RfmParams]:
     price = np.maximum(0.01, np.round(worth[buyer[line]] / per_buyer[buyer[line]] * spread / quantity, 2))
     minutes = random.integers(8 * 60, 20 * 60, len(buyer))
 
-    # One unit of a line is sent back by some of those who bought most often: too little to lose a score.
-    back = random.choice(np.flatnonzero(f[buyer[line]] == 4), refunds, replace=False)
+    # Some who bought most often send back one unit of one of their many lines: too little to lose a score.
+    back = np.searchsorted(buyer[line], random.choice(np.flatnonzero(f == 4), refunds, replace=False))
     every = np.r_[np.arange(len(line)), back]
     is_refund = np.arange(len(every)) >= len(line)
     order = line[every]

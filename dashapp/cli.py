@@ -1,0 +1,183 @@
+"""What the commands do: the same path as the browser's, in a private, temporary data folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dashapp.settings import Settings
+from services import datasets, export, params, results, uploads
+from services.analysis import find, find_all
+from services.errors import FileRefused, NotFound, ParamError
+from services.jobs import lanes, tasks
+from services.jobs.record import Record
+from services.jobs.supervisor import Bounds, supervise
+from services.workspace import Home, Workspace, new_id
+
+EXITS = {"done": 0, "failed": 2, "killed": 3, "interrupted": 3, "cancelled": 130}
+
+
+def analyses() -> dict[str, Any]:
+    """Every analysis: slug, title, parameters."""
+    return {
+        "analyses": [
+            {"slug": slug, "title": each.title, "summary": each.summary, "parameters": params.describe(each.params)}
+            for slug, each in sorted(find_all().items())
+        ]
+    }
+
+
+def profile(file: str, out: str | None, settings: Settings) -> tuple[dict[str, Any], int]:
+    """Describe every column of `file` over every row."""
+    with _workspace() as (home, workspace):
+        job = _take_in(home, workspace, Path(file), settings)
+        if job.state != "done":
+            return _told(job), _exit(job)
+        assert job.outcome is not None
+        figures = datasets.profile(workspace, job.outcome)
+        if out:
+            target = Path(out)
+            target.mkdir(parents=True, exist_ok=True)
+            (target / "profile.json").write_text(json.dumps(figures, ensure_ascii=False), encoding="utf-8")
+        return figures, 0
+
+
+def run(slug: str, file: str, given: list[str], out: str | None, settings: Settings) -> tuple[dict[str, Any], int]:
+    """Run the analysis `slug` on `file`, with parameters as `name=value`."""
+    analysis = find(slug)
+    asked = _parameters(given)
+    declared = {each.name for each in params.fields(analysis.params)}
+    for name in asked:  # before the file is read: a slip of the pen should cost nothing
+        if name not in declared:
+            raise ParamError(f"There is no parameter “{name}”. There are: {', '.join(sorted(declared))}.", field=name)
+    with _workspace() as (home, workspace):
+        taken = _take_in(home, workspace, Path(file), settings)
+        if taken.state != "done":
+            return _told(taken), _exit(taken)
+        assert taken.outcome is not None
+        known = datasets.about(workspace, taken.outcome)
+        schema = datasets.schema(known)
+        proposed = {
+            name: column
+            for name, column in params.propose(analysis.params, schema, known["roles"]).items()
+            if name not in asked
+        }
+        question = params.canonical(params.parse(analysis.params, {**proposed, **asked}, schema))
+        notes = tuple(f"{name} is “{column}”, proposed by its name and type." for name, column in proposed.items())
+        job = _job(workspace, "analysis", slug, analysis.title, question)
+        key = results.key(known["id"], slug, analysis.version, question)
+        job = _supervised(home, workspace, job.changed(dataset=known["id"], key=key, notes=notes), settings)
+        if job.state != "done":
+            return _told(job), _exit(job)
+        stored = results.get(workspace.result(key))
+        return _result(stored, job, notes, out, workspace.folder), 0
+
+
+def _result(stored: results.StoredResult, job: Record, notes: tuple[str, ...], out: str | None, spill: Path) -> dict[str, Any]:
+    tables = {}
+    for name, table in stored.tables.items():
+        written = None
+        if out:
+            target = Path(out)
+            target.mkdir(parents=True, exist_ok=True)
+            written = str(target / f"{name}.csv")
+            columns = [column["name"] for column in table["columns"]]
+            export.to_csv(Path(written), columns, export.rows(stored, name, spill), raw=True)
+        tables[name] = {"rows": table["rows"], "columns": [c["name"] for c in table["columns"]], "file": written}
+    said = _told(job)
+    said["job"] |= {"rows_used": stored.about["rows_used"], "rows_total": stored.about["rows_total"]}
+    return said | {"key": stored.key, "facts": stored.facts, "notes": [*notes, *stored.notes], "tables": tables}
+
+
+def ended(status: str, message: str | None, *, field: str | None = None, incident: str | None = None) -> dict[str, Any]:
+    """The object printed when there is no result."""
+    error = None if message is None else {"message": message, "field": field, "incident": incident}
+    return {
+        "status": status, "key": None, "facts": {}, "notes": [], "tables": {},
+        "job": {"seconds": None, "peak_mb": None, "rows_used": None, "rows_total": None}, "error": error,
+    }  # fmt: skip
+
+
+def _told(job: Record) -> dict[str, Any]:
+    status = "killed" if job.state == "interrupted" else job.state
+    said = ended(status, None if status == "done" else job.message, field=job.field, incident=job.incident)
+    said["job"] |= {"seconds": job.seconds, "peak_mb": job.peak_mb}
+    return said
+
+
+def _exit(job: Record) -> int:
+    return 1 if job.incident else EXITS[job.state]
+
+
+def _parameters(given: list[str]) -> dict[str, Any]:
+    asked = {}
+    for pair in given:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise ParamError(f"“{pair}” has no value. Write --set name=value.")
+        asked[name] = params.from_text(text)
+    return asked
+
+
+@contextmanager
+def _workspace() -> Iterator[tuple[Home, Workspace]]:
+    folder = Path(tempfile.mkdtemp(prefix="datainsights-"))
+    # A terminated command still takes its folder along.
+    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXITS["cancelled"]))
+    try:
+        home = Home.at(folder)
+        workspace = home.workspace(new_id())
+        workspace.folder.mkdir(parents=True)
+        yield home, workspace
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _take_in(home: Home, workspace: Workspace, file: Path, settings: Settings) -> Record:
+    if not file.is_file():
+        raise NotFound(f"There is no file “{file}”.")
+    size = file.stat().st_size
+    if size == 0:
+        raise FileRefused(f"“{file.name}” is empty: it has no bytes. Choose another file.")
+    upload = uploads.create(workspace, file.name, size, limit_mb=max(settings.upload_limit_mb, size // 1_000_000 + 1))
+    # The copy is the workspace's own; the user's file is never moved or changed.
+    shutil.copyfile(file, upload.folder / uploads.CONTENT)
+    asked = {"upload": upload.id, "name": file.name}
+    return _supervised(home, workspace, _job(workspace, "ingest", "ingest", f"Reading {file.name}", asked), settings)
+
+
+def _job(workspace: Workspace, task: str, slug: str, title: str, asked: dict[str, Any]) -> Record:
+    return Record(
+        id=new_id(), visitor=workspace.visitor, task=task, slug=slug, title=title, dataset=None,
+        params=asked, key=tasks.key_of(task, asked), lane=lanes.HEAVY,
+    )  # fmt: skip
+
+
+def _supervised(home: Home, workspace: Workspace, job: Record, settings: Settings) -> Record:
+    folder = workspace.job(job.id)
+    folder.mkdir(parents=True)
+    job.write(folder)
+    bounds = Bounds(limit_mb=settings.memory_limit_mb, reserve_mb=settings.reserve_mb)
+    last = ""
+
+    def show(now: Record) -> None:
+        nonlocal last
+        line = f"{now.label} {now.done}/{now.total}" if now.total else now.label
+        if line and line != last and now.state == "running":
+            print(f"{time.strftime('%H:%M:%S')} {line}, {now.memory_mb:.0f} MB", file=sys.stderr)
+            last = line
+
+    ended = supervise(folder, bounds, show)
+    log = (folder / "log.txt").read_text(errors="replace").strip()
+    if log and ended.incident:
+        print(log, file=sys.stderr)
+    return ended

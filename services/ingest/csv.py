@@ -1,0 +1,328 @@
+"""A delimited text file into typed columns on disk, streamed: neither the file nor a column is in memory."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from services import duck
+from services.errors import DoesNotFit, FileRefused
+from services.ingest import dialect, encoding, types
+from services.ingest.dialect import Dialect
+from services.ingest.encoding import Text
+from services.ingest.records import Mended, mend
+from services.ingest.types import Candidate, Decided
+from services.schema import Schema
+from services.table import DATA
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+REJECTS = "rejects.csv"
+
+Report = Callable[[int, int, str], None]
+
+_QUOTED = 3  # how many misfits a note quotes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ingested:
+    """A file that has become columns on disk, and all that a person should know about how."""
+
+    schema: Schema
+    rows: int
+    rejected: int
+    encoding: str
+    delimiter: str  # the character; empty for a table of one column
+    content: str  # sha256 of the original bytes
+    bytes: int
+    memory_before: int
+    memory_after: int
+    notes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "columns": self.schema.as_json(),
+            "rows": self.rows,
+            "rejected": self.rejected,
+            "encoding": self.encoding,
+            "delimiter": self.delimiter,
+            "content": self.content,
+            "bytes": self.bytes,
+            "memory_before": self.memory_before,
+            "memory_after": self.memory_after,
+            "notes": list(self.notes),
+        }
+
+
+def ingest(source: Path, name: str, folder: Path, *, spill: Path, report: Report, memory_mb: int = 160) -> Ingested:
+    """Read the CSV `source`, called `name`, into `folder`: its rows, and its rejected lines if there are any.
+
+    After an error `folder` is as it was before.
+
+    Raises
+    ------
+    FileRefused
+        The file is no table; the message says what it is and what to do.
+    DoesNotFit
+        Memory or disk do not suffice.
+    """
+    import duckdb
+
+    work = spill / f"ingest-{uuid.uuid4().hex[:12]}"
+    work.mkdir(parents=True)
+    part = folder / f".{DATA}.{work.name}"
+    con = duck.connect(folder, source.parent, work, spill=work / "spill", memory_mb=memory_mb)
+    try:
+        read = _Reading(con=con, source=source, work=work, report=report)
+        read.look()
+        read.take_text()
+        decided = read.find_types()
+        schema = read.write(decided, part)
+        notes = (*read.notes, *read.misfits(decided))
+        rejected = read.mended.rejected if read.mended else 0
+        if rejected:
+            shutil.copyfile(work / REJECTS, folder / f".{REJECTS}.{work.name}")
+            (folder / f".{REJECTS}.{work.name}").replace(folder / REJECTS)
+        part.replace(folder / DATA)
+    except duckdb.OutOfMemoryException as error:
+        if "max_temp_directory_size" in str(error) or "offload" in str(error):
+            raise DoesNotFit(f"{name} needs more disk than this server has free for work. Leave columns out.") from error
+        raise DoesNotFit(f"{name} needs more memory than this server has free. Leave columns out.") from error
+    finally:
+        con.close()
+        part.unlink(missing_ok=True)
+        shutil.rmtree(work, ignore_errors=True)
+    report(100, 100, "Read")
+    return Ingested(
+        schema=schema,
+        rows=read.rows,
+        rejected=rejected,
+        encoding=read.text.encoding,
+        delimiter="" if read.dialect.delimiter == dialect.NO_DELIMITER else read.dialect.delimiter,
+        content=read.text.content,
+        bytes=read.text.size,
+        memory_before=sum(one.before for one in decided),
+        memory_after=sum(one.after for one in decided),
+        notes=notes,
+    )
+
+
+@dataclass(kw_only=True)
+class _Reading:
+    """One file on its way: bytes, text, cells as text, types, columns."""
+
+    con: DuckDBPyConnection
+    source: Path
+    work: Path
+    report: Report
+    path: Path = field(init=False)  # UTF-8, the original where it is that already
+    text: Text = field(init=False)
+    dialect: Dialect = field(init=False)
+    mended: Mended | None = None
+    rows: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def look(self) -> None:
+        """Find encoding and dialect."""
+        self.path = self.source
+        self.text = text = encoding.inspect(self.source, self._share(0, 6, "Reading the file"))
+        if not text.is_plain:
+            self.path = self.work / "text.csv"
+            encoding.rewrite(self.source, text, self.path, self._share(6, 10, "Converting to UTF-8"))
+        if text.codec not in {"utf-8", "utf-8-sig"}:
+            self.notes.append(f"The file is written in {text.encoding}. It was converted; look at a word with accents.")
+        if text.nulls:
+            self.notes.append(f"{text.nulls:,} zero bytes stood in the text. They were left out.")
+        if text.damaged:
+            self.notes.append(
+                f"{text.damaged:,} characters are damaged. They are shown as “\ufffd”; the rest of the file is {text.encoding}."
+            )
+        self.dialect = dialect.sniff(self.path)
+        self.notes += self.dialect.notes
+
+    def take_text(self) -> None:
+        """Write all cells as text to columns on disk: as it is when it is clean, else mended."""
+        import duckdb
+
+        rows = None
+        if self.dialect.plain:
+            try:
+                rows = self._copy(self.path, self.dialect.skip, self._share(10, 45, "Reading the rows"))
+            except duckdb.OutOfMemoryException:
+                raise
+            except duckdb.Error:
+                rows = None  # a fault in some line; which, and what to do about it, is for `mend` to find
+        if rows is None or not self._adds_up(rows):
+            clean = self.work / "mended.csv"
+            share = self._share(10, 30, "Mending lines")
+            self.mended = mended = mend(
+                self.path,
+                clean,
+                self.work / REJECTS,
+                delimiter=self.dialect.delimiter,
+                escape=self.dialect.escape,
+                width=self.dialect.width,
+                skip=self.dialect.skip,
+                report=lambda line: share(line / max(self.text.lines, line)),
+            )
+            if not mended.rows:
+                raise FileRefused(
+                    "No line of this file fits its header. Check the delimiter and that no quote is left open."
+                    if mended.rejected
+                    else "The file has column names but no rows. Choose a file with at least one line below its header."
+                )
+            rows = self._copy(clean, 0, self._share(30, 45, "Reading the rows"))
+            clean.unlink()
+            if rows != mended.rows:
+                raise FileRefused(
+                    f"The lines of this file cannot be told apart: {mended.rows:,} were written and {rows:,} read. "
+                    "Save it again as CSV, with quotes around cells that hold line breaks."
+                )
+            self._say_mended(mended)
+        self.rows = rows
+        if not rows:
+            raise FileRefused(
+                "The file has column names but no rows. Choose a file with at least one line below its header."
+            )
+
+    def find_types(self) -> list[Decided]:
+        """Decide the type of every column over every row."""
+        sample = max(1_000, min(types.SAMPLE, 1_000_000 // self.dialect.width))
+        comma = self.dialect.delimiter != ","
+        candidates = []
+        for place, name in enumerate(self.dialect.names):
+            column = f"c{place}"
+            cells = self._ask(f"SELECT {column} FROM cells LIMIT {sample}")
+            if sum(bool(cell) for (cell,) in cells) < 100 and self.rows > sample:
+                cells = self._ask(f"SELECT {column} FROM cells WHERE {column} <> '' LIMIT {sample // 4}")
+            candidates.append(
+                types.suspect(name, column, [cell for (cell,) in cells], rows=self.rows, comma=comma)
+            )
+        self._prove(candidates, self._share(45, 70, "Finding the types"))
+        decided = [types.decide(candidate, self.rows) for candidate in candidates]
+        undone = [place for place, one in enumerate(decided) if not one.value]
+        for place in undone:
+            candidates[place].reads_as = "text"
+            candidates[place].proved.clear()
+        self._prove([candidates[place] for place in undone], self._share(70, 75, "Finding the types"))
+        for place in undone:
+            decided[place] = types.decide(candidates[place], self.rows)
+        unnamed = [place for place in self.dialect.unnamed if not candidates[place].proved["filled"]]
+        if len(unnamed) == len(decided):
+            raise FileRefused("Every cell of this file is empty. Choose a file with at least one filled row.")
+        if unnamed:
+            # A delimiter at the end of every line makes a column that nobody meant.
+            self.notes = [note for note in self.notes if "without a name" not in note]
+            said = f"{len(unnamed):,} columns" if len(unnamed) > 1 else "1 column"
+            self.notes.append(f"{said} had neither name nor values. Left out.")
+        return [one for place, one in enumerate(decided) if place not in unnamed]
+
+    def write(self, decided: list[Decided], part: Path) -> Schema:
+        """Write the typed columns to the file `part`."""
+        chosen = ", ".join(f"{one.value} AS {duck.quote(one.column.name)}" for one in decided)
+        self._run(
+            f"COPY (SELECT {chosen} FROM cells) TO {duck.literal(part.resolve())} ({duck.PARQUET})",
+            self._share(75, 100, "Writing columns"),
+        )
+        (written,) = self._ask(f"SELECT count(*) FROM read_parquet({duck.literal(part.resolve())})")[0]
+        assert written == self.rows, f"{written} rows written of {self.rows}"
+        return Schema(tuple(one.column for one in decided))
+
+    def misfits(self, decided: list[Decided]) -> list[str]:
+        """Say of each column what did not read as its type."""
+        notes = []
+        for one in decided:
+            notes += one.notes
+            if not one.misfits:
+                continue
+            place = self.dialect.names.index(one.column.name)
+            quoted = self._ask(
+                f"SELECT c{place} FROM cells WHERE {one.misfit} "
+                f"GROUP BY ALL ORDER BY count(*) DESC, c{place} LIMIT {_QUOTED + 1}"
+            )
+            shown = ", ".join(f"“{cell[:40]}”" for (cell,) in quoted[:_QUOTED])
+            more = ", ..." if len(quoted) > _QUOTED else ""
+            if one.misfits == 1:
+                notes.append(f"1 value of {one.column.name} is not {one.what} ({shown}). It is missing now.")
+            else:
+                plural = {"a number": "numbers", "a date": "dates"}[one.what]
+                notes.append(
+                    f"{one.misfits:,} values of {one.column.name} are not {plural} ({shown}{more}). They are missing now."
+                )
+        return notes
+
+    def _copy(self, path: Path, skip: int, watch: Callable[[float], None]) -> int:
+        cells = self.work / "cells.parquet"
+        form = self.dialect
+        columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(form.width))
+        longest = f", max_line_size={encoding.LONGEST_LINE}" if self.text.longest > encoding.BLOCK else ""
+        self._run(
+            f"COPY (SELECT * FROM read_csv({duck.literal(path.resolve())}, auto_detect=false, header=false, skip={skip}, "
+            f"delim={duck.literal(form.delimiter)}, quote='\"', escape={duck.literal(form.escape or chr(34))}, "
+            f"columns={{{columns}}}, nullstr='\x01', parallel=false{longest})) "
+            f"TO {duck.literal(cells.resolve())} ({duck.PARQUET}, USE_TMP_FILE true)",
+            watch,
+        )
+        self.con.execute(f"CREATE OR REPLACE VIEW cells AS SELECT * FROM read_parquet({duck.literal(cells.resolve())})")
+        return self._ask("SELECT count(*) FROM cells")[0][0]
+
+    def _adds_up(self, rows: int) -> bool:
+        """Whether no line was lost: rows, and line breaks inside cells, are all the lines there are."""
+        expected = self.text.lines - self.dialect.skip
+        if rows == expected and self.text.codec in {"utf-8", "utf-8-sig", "cp1252", "latin-1"}:
+            return True
+        if not self.text.quotes:
+            return False
+        inside = " + ".join(
+            f"coalesce(sum(length(replace(c{i}, chr(13) || chr(10), chr(10))) "
+            f"- length(replace(replace(replace(c{i}, chr(13) || chr(10), chr(10)), chr(10), ''), chr(13), ''))), 0)"
+            for i in range(self.dialect.width)
+        )
+        return rows + int(self._ask(f"SELECT {inside} FROM cells")[0][0]) == expected
+
+    def _say_mended(self, mended: Mended) -> None:
+        if mended.rejected:
+            self.notes.append(
+                f"{mended.rejected:,} {'line was' if mended.rejected == 1 else 'lines were'} rejected. "
+                f"{'It is' if mended.rejected == 1 else 'They are'} kept with number and reason in {REJECTS}."
+            )
+        if mended.padded:
+            self.notes.append(
+                f"{mended.padded:,} {'line is' if mended.padded == 1 else 'lines are'} shorter than the header. "
+                f"{'Its' if mended.padded == 1 else 'Their'} last cells are missing."
+            )
+        if mended.odd_quotes:
+            self.notes.append(
+                f"{mended.odd_quotes:,} {'line has' if mended.odd_quotes == 1 else 'lines have'} quotes in odd places. "
+                "They were kept as they stand."
+            )
+        if mended.cut_off:
+            self.notes.append("The last line is incomplete. The file may have been cut off.")
+
+    def _prove(self, candidates: list[Candidate], watch: Callable[[float], None]) -> None:
+        at_once = 40
+        for start in range(0, len(candidates), at_once):
+            batch = candidates[start : start + at_once]
+            proofs = [(candidate, proof) for candidate in batch for proof in candidate.proofs()]
+            share = len(candidates)
+            answer = self._run(
+                f"SELECT {', '.join(proof.sql for _, proof in proofs)} FROM cells",
+                lambda done, start=start, share=share: watch(min(1.0, (start + done * at_once) / share)),
+            )
+            for (candidate, proof), value in zip(proofs, answer.fetchone(), strict=True):
+                candidate.proved[proof.name] = value
+
+    def _ask(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.con.execute(sql).fetchall()
+
+    def _run(self, sql: str, watch: Callable[[float], None]) -> Any:
+        return duck.execute(self.con, sql, watch)
+
+    def _share(self, start: int, end: int, label: str) -> Callable[[float], None]:
+        """Progress of one step, from 0 to 1, as its share of the whole."""
+        return lambda done: self.report(round(start + (end - start) * done), 100, label)
