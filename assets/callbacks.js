@@ -39,6 +39,10 @@ window.dash_clientside.datainsights = {
         return { [id.column]: { filterType: "text", type: "equals", filter: value } };
     },
 
+    awaited(pulse, exporting) {
+        return exporting ? { job: exporting, at: Date.now() } : window.dash_clientside.no_update;
+    },
+
     /* A finished export is fetched as any download is. */
     download(address) {
         if (address) {

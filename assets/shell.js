@@ -195,6 +195,7 @@
     markCurrent();
     place();
     keepLevel();
+    mendDropdowns();
     if (!pulse || !byId("gauge")) return;
     paintGauge(pulse.memory);
     paintPopover(pulse.memory);
@@ -329,7 +330,9 @@
           ? `<button type="button" data-cancel="${safe(busy.job)}" aria-label="Cancel ${safe(busy.name)}">${icon("x")}</button>`
           : "";
       const foot = `<span class="foot" style="width:${(Math.min(busy.share ?? 0, 1) * 100).toFixed(1)}%"></span>`;
-      const link = busy.mine ? `<a href="${safe(busy.href)}" data-nav>${inside}</a>` : `<span class="not-mine">${inside}</span>`;
+      const link = busy.href
+        ? `<a href="${safe(busy.href)}" data-nav>${inside}</a>`
+        : `<span class="not-mine">${inside}</span>`;
       paintRunning(node, busy, link, stop, foot);
     } else if (done) {
       const good = done.state === "done";
@@ -404,6 +407,11 @@
     }
   }
 
+  /* dcc.Dropdown hides a field from screen readers that Tab still stops at. */
+  function mendDropdowns() {
+    for (const field of all(".dash-dropdown-focus-target[aria-hidden]")) field.tabIndex = -1;
+  }
+
   async function copyLink(button) {
     const label = button.querySelector("span:last-child") ?? button;
     const before = label.textContent;
@@ -464,7 +472,7 @@
     }
   });
 
-  /* Middle clicks and Enter on a locked link come another way. */
+  /* A middle click on a locked link comes another way. */
   document.addEventListener("auxclick", (event) => {
     if (event.target.closest?.("a.locked")) event.preventDefault();
   });

@@ -14,7 +14,7 @@ from dash.exceptions import PreventUpdate
 from flask import request
 
 from callbacks.house import house, workspace
-from layouts import analysis_page, blocks, controls, ids, places, states, theme, words
+from layouts import analysis_page, blocks, controls, ids, places, runs, states, theme, words
 from services import datasets, memory, params, reader, results
 from services.analysis import Analysis, Shape, find, find_all
 from services.errors import Evicted, Expected, NotFound, ParamError
@@ -51,8 +51,9 @@ def page(slug: str, result: str | None = None, **_: Any) -> html.Div:
     figures = datasets.profile(here, known["id"])
     said = getattr(places.found()[slug], "before", None)
     lede = said(known, figures) if said else f"{words.plural(known['rows'], 'row')} are ready."
+    line = " · ".join(str(value) for value in values.values() if value is not None) if stored else None
     return analysis_page.page(
-        analysis, schema, values, control, stored.key if stored else None, analysis_page.before(lede, place)
+        analysis, schema, values, control, stored.key if stored else None, analysis_page.before(lede, place), line
     )
 
 
@@ -63,6 +64,7 @@ def _missing(analysis: Analysis[Any]) -> html.Div:
             "This result is not here", "It was removed, or belongs to another browser.",
             blocks.button("Ask again", kind="primary", href=f"/{analysis.slug}"), height=280,
         ),
+        *runs.slots({}), *runs.places(),
     )  # fmt: skip
 
 

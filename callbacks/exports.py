@@ -44,20 +44,28 @@ def register(app: Dash) -> None:
         except Expected as error:
             return no_update, no_update, states.note("failed", error.message)
 
-    @app.callback(
-        Output(ids.DOWNLOAD, "data"),
-        Output(ids.EXPORTING, "data", allow_duplicate=True),
-        Output(ids.STATE, "children", allow_duplicate=True),
+    # Each pulse that finds an export waited for has the server look whether it is done.
+    app.clientside_callback(
+        ClientsideFunction("datainsights", "awaited"),
+        Output(ids.AWAITED, "data"),
         Input(ids.PULSE, "data"),
         Input(ids.EXPORTING, "data"),
         prevent_initial_call=True,
     )
-    def fetch(_: Any, job: str | None) -> tuple[Any, Any, Any]:
-        """When the pulse says that something ended, see whether it was the export waited for."""
-        if not job:
+
+    @app.callback(
+        Output(ids.DOWNLOAD, "data"),
+        Output(ids.EXPORTING, "data", allow_duplicate=True),
+        Output(ids.STATE, "children", allow_duplicate=True),
+        Input(ids.AWAITED, "data"),
+        prevent_initial_call=True,
+    )
+    def fetch(awaited: dict[str, Any] | None) -> tuple[Any, Any, Any]:
+        """See whether the export that is waited for has ended, and how."""
+        if not awaited:
             raise PreventUpdate
         try:
-            known = house().engine.get(workspace(), job)
+            known = house().engine.get(workspace(), awaited["job"])
         except NotFound:
             return no_update, None, no_update
         if known.is_live:

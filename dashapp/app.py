@@ -6,6 +6,7 @@ import gzip
 import logging
 import secrets
 import shutil
+import sys
 import threading
 import time
 from datetime import timedelta
@@ -13,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from dash import Dash, dcc, html, page_container
-from flask import Flask, Response, jsonify, request
+from dash.fingerprint import check_fingerprint
+from flask import Flask, Response, jsonify, request, send_file
 from flask_caching import Cache
 from werkzeug.exceptions import HTTPException
 
@@ -97,7 +99,8 @@ def create_app(settings: Settings) -> Dash:
 
 
 def _layout() -> html.Div:
-    content = html.Div([dcc.Location(id=ids.URL, refresh="callback-nav"), page_container])
+    stores = [dcc.Store(id=name) for name in (ids.EXPORTING, ids.AWAITED, ids.DOWNLOAD)]
+    content = html.Div([dcc.Location(id=ids.URL, refresh="callback-nav"), *stores, page_container])
     return shell(navigation(), intake.chip(), content)
 
 
@@ -156,35 +159,33 @@ def _serve_packed(server: Flask, folder: Path) -> None:
             return None
         if "gzip" not in request.headers.get("Accept-Encoding", ""):
             return None
-        source = _script(request.path.removeprefix(prefix))
+        source, dated = _script(request.path.removeprefix(prefix))
         if source is None:
             return None
-        from flask import send_file
-
         target = folder / f"{source.parent.name}-{source.name}.gz"
         if not target.exists():
             part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
             with open(source, "rb") as plain, gzip.open(part, "wb", 6) as file:
                 shutil.copyfileobj(plain, file)
             part.replace(target)
-        answer = send_file(target, mimetype="application/javascript", max_age=31_536_000)
+        # A name with version and date in it never changes its content; another is asked about each time.
+        answer = send_file(target, mimetype="application/javascript", max_age=31_536_000 if dated else 0)
         answer.headers["Content-Encoding"] = "gzip"
         answer.headers["Vary"] = "Accept-Encoding"
         return answer
 
 
-def _script(path: str) -> Path | None:
-    """The file behind a component script's address, which carries version and date in its name."""
+def _script(path: str) -> tuple[Path | None, bool]:
+    """The file behind a component script's address, and whether version and date are in its name."""
     package, _, inside = path.partition("/")
     if package not in {"dash", "dash_bootstrap_components", "dash_ag_grid", "plotly"}:
-        return None
-    from dash.fingerprint import check_fingerprint
-
-    plain, fingerprinted = check_fingerprint(inside)
-    module = __import__(package)
-    root = Path(module.__file__ or "").parent
+        return None, False
+    plain, dated = check_fingerprint(inside)
+    root = Path(sys.modules[package].__file__ or "").parent if package in sys.modules else None
+    if root is None:
+        return None, False
     found = (root / plain).resolve()
-    return found if fingerprinted and root in found.parents and found.is_file() else None
+    return (found if root in found.parents and found.is_file() else None), dated
 
 
 def _timer(server: Flask) -> None:

@@ -23,8 +23,11 @@ def page(
     control: dict[str, Any],
     result: str | None,
     before: Component,
+    line: str | None = None,
 ) -> html.Div:
-    """Lay out the page; `before` stands where the answer will, until there is one."""
+    """Lay out the page; `before` stands where the answer will, until there is one; on a small
+    screen the form of an answered question folds into `line`.
+    """
     asked = html.Div(question.form(fields(analysis.params), schema, values), id=ids.FORM)
     return blocks.page(
         blocks.header(
@@ -41,8 +44,6 @@ def page(
             ],
         ),
         *runs.slots(control, result),
-        dcc.Store(id=ids.EXPORTING),
-        dcc.Store(id=ids.DOWNLOAD),
     )
 
 
@@ -54,6 +55,7 @@ def empty(analysis: Analysis[Any], place: Place) -> html.Div:
             "There is no table yet", f"{place.brief} Upload one, or open a sample.",
             blocks.button("Add a table", kind="primary", href="/"), height=280,
         ),
+        *runs.slots({}), *runs.places(),
     )  # fmt: skip
 
 

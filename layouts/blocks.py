@@ -1,6 +1,8 @@
 """The parts of a page, top to bottom: header, answer, facts, pictures, caveats."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from dash import html
@@ -30,6 +32,20 @@ def flat(*parts: Content) -> list[Any]:
     return [each for part in parts for each in (part if isinstance(part, list | tuple) else [part])]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Twin:
+    """A chart as a table: the first column names its row, the others are numbers."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    caption: str
+    more: str | None = None
+
+    def as_text(self) -> str:
+        """Say it to the script that builds the table."""
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+
+
 def page(*parts: Content, width: Literal["text", "wide"] = "wide") -> html.Div:
     """Hold a whole page: 1480 px at most, pages of text 1210."""
     return html.Div(flat(*parts), className=f"page page-{width}")
@@ -39,9 +55,7 @@ def header(title: str, question: Content = None, actions: Sequence[Component] = 
     """Head a page with its title, the question as people ask it, and what can be done."""
     said = [html.P(question, className="question")] if question else []
     done = [html.Div(list(actions), className="actions")] if actions else []
-    return html.Header(
-        [html.Div([html.H1(title), *said], className="titles"), *done], className="page-header"
-    )
+    return html.Header([html.Div([html.H1(title), *said], className="titles"), *done], className="page-header")
 
 
 def two_columns(controls: Component, answer: Content) -> html.Div:
@@ -140,9 +154,7 @@ def facts(*several: html.Div) -> html.Dl:
 
 def block(width: int | str, height: int = 14) -> html.Span:
     """Keep the place of what is not known yet, in its final size."""
-    return html.Span(
-        className="block", style={"width": width, "height": height}, **{"aria-hidden": "true"}
-    )
+    return html.Span(className="block", style={"width": width, "height": height}, **{"aria-hidden": "true"})
 
 
 def heading(
@@ -165,21 +177,22 @@ def section(*parts: Content, id: str | None = None) -> html.Section:
     return html.Section(flat(*parts), className="section", **({"id": id} if id else {}))
 
 
-def picture(
-    title: str, subtitle: Content, graph: Component, twin: Component, *, main: bool = False
-) -> html.Figure:
+def picture(title: str, subtitle: Content, graph: Component, twin: Component, *, main: bool = False) -> html.Figure:
     """Show a chart with its title and, for who reads rather than looks, the same as a table."""
     return html.Figure(
         [
             html.Figcaption(
                 [
-                    html.H3(title, className="lead-title" if main else ""),
+                    html.H2(title, className="lead-title" if main else ""),
                     *([html.Div(subtitle, className="subtitle")] if subtitle else []),
                 ],
                 className="stacked" if main else "",
             ),
             graph,
-            html.Details([html.Summary("Show as table"), twin], className="twin"),
+            html.Details(
+                [html.Summary("Show as table"), html.Div(**{"data-twin": twin.as_text()})],
+                className="twin",
+            ),
         ],
         className="picture",
     )
@@ -246,14 +259,10 @@ def strip(*parts: Content) -> html.Div:
 
 def pairs(rows: Sequence[tuple[str, Content]]) -> html.Dl:
     """List names and values, value at the right."""
-    return html.Dl(
-        [html.Div([html.Dt(name), html.Dd(value)]) for name, value in rows], className="pairs"
-    )
+    return html.Dl([html.Div([html.Dt(name), html.Dd(value)]) for name, value in rows], className="pairs")
 
 
-def side_panel(
-    title: Content, subtitle: Content, close: Component, body: Content, *, label: str
-) -> html.Aside:
+def side_panel(title: Content, subtitle: Content, close: Component, body: Content, *, label: str) -> html.Aside:
     """Open details at the right, 400 px; over the page where there is no room."""
     return html.Aside(
         [

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import dash_bootstrap_components as dbc
 from dash import html
 from dash.development.base_component import Component
 
@@ -43,6 +44,12 @@ def ready_card(
         ],
         className="analysis-card",
     )
+
+
+def tick(id: Any, title: str, *, ticked: bool = False) -> dbc.Checkbox:
+    """Tick an analysis to be run in turn; its label is heard, not seen."""
+    label = html.Span(f"Run {title} in turn", className="visually-hidden")
+    return dbc.Checkbox(id=id, value=ticked, label=label)
 
 
 def needs_card(title: str, symbol: str, text: Content, *, href: str, action: str) -> html.Div:
@@ -89,9 +96,7 @@ def roles(pairs: Sequence[tuple[str, str]], *, href: str) -> html.Div:
     )
 
 
-def drop_zone(
-    text: Content, buttons: Sequence[Component], *, id: str = "drop-zone", fine: Content = None
-) -> html.Div:
+def drop_zone(text: Content, buttons: Sequence[Component], *, id: str = "drop-zone", fine: Content = None) -> html.Div:
     """Take files: dropped anywhere on the page, or by its buttons.
 
     The upload script sets `data-over` on it while a file hangs above the page.
@@ -115,9 +120,7 @@ def drop_zone(
     )
 
 
-def upload_row(
-    name: str, share: float, said: Content, actions: Sequence[Component] = ()
-) -> html.Div:
+def upload_row(name: str, share: float, said: Content, actions: Sequence[Component] = ()) -> html.Div:
     """Show one file on its way: name, bar, what is said of it, what can be done."""
     return html.Div(
         [
@@ -143,9 +146,7 @@ def menu(label: str, symbol: str, children: Sequence[Component], *, id: Any = No
     )
 
 
-def menu_item(
-    what: str, form: str = "", aside: str = "", *, href: str | None = None, id: Any = None
-) -> Component:
+def menu_item(what: str, form: str = "", aside: str = "", *, href: str | None = None, id: Any = None) -> Component:
     """Offer one thing: what, in which form, how much. A link downloads, a button calls back."""
     children = [
         html.Span(what, className="name"),

@@ -90,15 +90,14 @@ def treemap(
 ) -> Figure:
     """Tile an area by `values`, coloured from the lowest to the highest of `colours_by`.
 
-    `texts` are the lines under each name; tiles too small for them show the one of `brief`. Give the graph the class "treemap": shell.js then keeps
-    a click from zooming in, and passes it on as clickData.
+    `texts` are the lines under each name; tiles too small for them show the one of `brief`.
+    Give the graph the class "treemap": shell.js then keeps a click from zooming in, and passes
+    it on as clickData.
     """
     grounds = _grounds(colours_by, scale)
     inks = [theme.ink(ground) for ground in grounds]
     areas = [value / (sum(values) or 1) for value in values]
-    shown = [
-        [brief[at]] if brief and areas[at] < 0.055 else lines for at, lines in enumerate(texts)
-    ]
+    shown = [[brief[at]] if brief and areas[at] < 0.055 else lines for at, lines in enumerate(texts)]
     # Smaller, so that the name of a small tile still fits; below that plotly leaves it out.
     font = {"color": inks, "size": [13 if a > 0.045 else 10.5 for a in areas], "family": FONT}
     trace = {
@@ -111,9 +110,7 @@ def treemap(
         "text": [f"<br>{PAD}".join(lines) for lines in shown],
         "customdata": ["<br>".join(lines) for lines in texts],
         # A tile under two hundredths has room for the hover only.
-        "texttemplate": [
-            f"{PAD}<b>%{{label}}</b><br>{PAD}%{{text}}" if each >= 0.02 else "" for each in areas
-        ],
+        "texttemplate": [f"{PAD}<b>%{{label}}</b><br>{PAD}%{{text}}" if each >= 0.02 else "" for each in areas],
         "hovertemplate": "<b>%{label}</b><br>%{customdata}<extra></extra>",
         "textfont": font,
         "insidetextfont": font,
@@ -188,8 +185,7 @@ def heatmap(
         "ygap": 2,
         "hoverongaps": False,
         "hovertemplate": hover
-        or f"{y_title} %{{customdata[0]}}<br>{x_title} %{{customdata[1]}}<br>"
-        "<b>%{z:,}</b><extra></extra>",
+        or f"{y_title} %{{customdata[0]}}<br>{x_title} %{{customdata[1]}}<br><b>%{{z:,}}</b><extra></extra>",
     }
     layout = _layout(
         annotations=notes,
@@ -281,9 +277,7 @@ def bars(
         "y": list(x) if lying else list(y),
         "orientation": "h" if lying else "v",
         "marker": {"color": shades, "line": {"width": 0}},
-        "hovertemplate": "%{y}<br><b>%{x:,}</b><extra></extra>"
-        if lying
-        else "%{x}<br><b>%{y:,}</b><extra></extra>",
+        "hovertemplate": "%{y}<br><b>%{x:,}</b><extra></extra>" if lying else "%{x}<br><b>%{y:,}</b><extra></extra>",
     }
     named = {"type": "category", "showgrid": False}
     along, across = _axis(x_title, grid=lying), _axis(y_title, grid=not lying)
@@ -384,13 +378,7 @@ def lines(
         many = len(series) > 5
         lead = not many or at in highlight
         place = list(highlight).index(at) if many and lead else at
-        colour = (
-            colours.accent
-            if len(series) == 1
-            else colours.categories[place]
-            if lead
-            else colours.mark
-        )
+        colour = colours.accent if len(series) == 1 else colours.categories[place] if lead else colours.mark
         along = list(each.x if each.x is not None else x)
         traces.append(
             {
@@ -400,8 +388,7 @@ def lines(
                 "y": list(each.y),
                 "name": each.label,
                 "line": {"color": colour, "width": 2 if lead else 1.25},
-                "hovertemplate": (f"{each.label}<br>" if each.label else "")
-                + "%{x}<br><b>%{y:,}</b><extra></extra>",
+                "hovertemplate": (f"{each.label}<br>" if each.label else "") + "%{x}<br><b>%{y:,}</b><extra></extra>",
             }
         )
         ends = [place for place, number in enumerate(each.y) if number is not None]
@@ -436,9 +423,9 @@ def forecast(
     past_y: Sequence[Number],
     future_x: Sequence[Any],
     future_y: Sequence[Number],
+    *,
     low: Sequence[Number],
     high: Sequence[Number],
-    *,
     label: str = "forecast, 80\u202f%",
     x_title: str = "",
     y_title: str = "",
@@ -505,9 +492,7 @@ def spark(counts: Sequence[float], *, strong: bool = False) -> html.Div:
     """Draw a tiny histogram for a table, in html: a hundred of them cost nothing."""
     top = max(counts, default=0) or 1
     columns = [html.Span(style={"height": f"{max(each / top, 0.03):.0%}"}) for each in counts]
-    return html.Div(
-        columns, className="spark" + (" strong" if strong else ""), **{"aria-hidden": "true"}
-    )
+    return html.Div(columns, className="spark" + (" strong" if strong else ""), **{"aria-hidden": "true"})
 
 
 def _layout(**more: Any) -> dict[str, Any]:
@@ -535,9 +520,7 @@ def _layout(**more: Any) -> dict[str, Any]:
     }
 
 
-def _axis(
-    title: str, *, grid: bool = True, log: bool = False, along: Sequence[Any] = ()
-) -> dict[str, Any]:
+def _axis(title: str, *, grid: bool = True, log: bool = False, along: Sequence[Any] = ()) -> dict[str, Any]:
     """Describe an axis; dates `along` it are said as briefly as their span allows."""
     colours = theme.palette()
     titled = {"title": {"text": title, "font": {"size": 12, "color": colours.text_2}}}
@@ -672,10 +655,7 @@ def _grounds(numbers: Sequence[float], scale: Scale) -> list[str]:
     start = 0.2 if scale == "sequential" else 0.0
     # Amounts are skewed: by their root the many small ones still differ.
     power = 0.5 if scale == "sequential" else 1.0
-    return [
-        theme.blend(ramp, start + (1 - start) * ((number - low) / spread) ** power)
-        for number in numbers
-    ]
+    return [theme.blend(ramp, start + (1 - start) * ((number - low) / spread) ** power) for number in numbers]
 
 
 def _cell_text(

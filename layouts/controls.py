@@ -156,11 +156,7 @@ def running(
     if left is not None:
         times.append(f"{words.about(left)} left")
     said = ", ".join(times) + (f" \u00b7 {words.megabytes(mb)}" if mb is not None else "")
-    stop = (
-        [button("Cancel", className="wide", **{"data-cancel": job, "data-name": "the run"})]
-        if job
-        else []
-    )
+    stop = [button("Cancel", className="wide", **{"data-cancel": job, "data-name": "the run"})] if job else []
     return html.Div(
         [
             html.Div(

@@ -24,6 +24,7 @@ ANSWER = "answer"
 EXPORT = "export"
 EXPORT_RAW = "export-raw"
 EXPORTING = "exporting"  # Store: the export job being waited for
+AWAITED = "awaited"  # Store: {job, at}, written at each pulse while an export is waited for
 DOWNLOAD = "download"  # Store: address of a finished export, fetched by the browser
 
 # On the data page.

@@ -21,16 +21,12 @@ _NOTES: dict[str, tuple[str, str]] = {
 }
 
 
-def note(
-    kind: NoteKind, bold: str, text: Content = None, buttons: Sequence[Component] = ()
-) -> html.Div:
+def note(kind: NoteKind, bold: str, text: Content = None, buttons: Sequence[Component] = ()) -> html.Div:
     """Say what happened in bold, then what to do; the buttons do it."""
     tone, symbol = _NOTES[kind]
     said = [html.Strong(bold), *([html.Div(text, className="text")] if text else [])]
     done = [html.Div(list(buttons), className="actions")] if buttons else []
-    return html.Div(
-        [icon(symbol), html.Div(said, className="said"), *done], className=f"note note-{tone}"
-    )
+    return html.Div([icon(symbol), html.Div(said, className="said"), *done], className=f"note note-{tone}")
 
 
 def mistake(incident: str, buttons: Sequence[Component] = ()) -> html.Div:
@@ -39,9 +35,7 @@ def mistake(incident: str, buttons: Sequence[Component] = ()) -> html.Div:
     return note("bug", f"This is our mistake. Incident {incident}.", text, buttons)
 
 
-def stopped(
-    sentence: str, why: Content, buttons: Sequence[Component], costs: Content = None
-) -> html.Div:
+def stopped(sentence: str, why: Content, buttons: Sequence[Component], costs: Content = None) -> html.Div:
     """Say where a run stopped and what is kept, then why, then what can be done and its cost."""
     return html.Div(
         [
@@ -54,9 +48,7 @@ def stopped(
     )
 
 
-def empty(
-    title: str, text: Content = None, action: Component | None = None, *, height: int | None = None
-) -> html.Div:
+def empty(title: str, text: Content = None, action: Component | None = None, *, height: int | None = None) -> html.Div:
     """Say what is missing and why, with the one thing to do about it."""
     return html.Div(
         [

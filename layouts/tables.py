@@ -83,9 +83,7 @@ def bar(share: float, text: str, *, strong: bool = False) -> html.Div:
     )
 
 
-def dot(
-    at: float, *, low: float | None = None, high: float | None = None, tone: str = "rest"
-) -> html.Span:
+def dot(at: float, *, low: float | None = None, high: float | None = None, tone: str = "rest") -> html.Span:
     """Mark a score on the scale the column shares, 0 to 1, with its spread if known.
 
     `tone` is rest, best or open (not final).
@@ -162,9 +160,11 @@ def grid(
     return html.Div(drawn, className="grid-frame", role="group", **{"aria-label": label})
 
 
-def _head(column: Column) -> html.Th:
+def _head(column: Column) -> html.Th | html.Td:
     unit = [html.Span(f" {column.unit}", className="unit")] if column.unit else []
     order = {"aria-sort": column.sorted} if column.sorted else {}
+    if not column.title:
+        return html.Td()
     return html.Th([column.title, *unit], scope="col", className=f"look-{column.look}", **order)
 
 

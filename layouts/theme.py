@@ -102,9 +102,7 @@ def blend(colours: tuple[str, ...], share: float) -> str:
     """Return the colour at `share` (0 to 1) of the scale through `colours`."""
     at = min(max(share, 0.0), 1.0) * (len(colours) - 1)
     low = min(int(at), len(colours) - 2)
-    mixed = (
-        round(a + (b - a) * (at - low)) for a, b in zip(_rgb(colours[low]), _rgb(colours[low + 1]))
-    )
+    mixed = (round(a + (b - a) * (at - low)) for a, b in zip(_rgb(colours[low]), _rgb(colours[low + 1])))
     return "#" + "".join(f"{channel:02X}" for channel in mixed)
 
 

@@ -207,7 +207,7 @@ def _checked(each: Field, given: Any, schema: Schema) -> Any:
         case Number():
             return _number(each, given)
         case Choice():
-            if given not in each.kind.options:
+            if not isinstance(given, str) or given not in each.kind.options:
                 options = ", ".join(each.kind.options)
                 raise ParamError(f"{each.kind.label}: choose one of {options}.", field=each.name)
             return given
@@ -262,7 +262,7 @@ def _number(each: Field, given: Any) -> int | float:
     low, high = each.kind.low, each.kind.high
     try:
         value = float(given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         value = float("nan")
     if isinstance(given, bool) or not low <= value <= high or (each.whole and value != int(value)):
         whole = "a whole number " if each.whole else ""

@@ -14,6 +14,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -288,16 +290,15 @@ def _moments(
     # Halves, since the range of a float may be beyond a float; a power of two, since it divides exactly.
     reach = max(float(high) / 2 - middle / 2, middle / 2 - float(low) / 2)
     if reach == 0:
-        return float(low), (0.0 if n > 1 else None), (0.0 if n > 2 else None)
+        return float(low), (0.0 if n > 1 else None), None
     unit = 2.0 ** min(math.frexp(reach)[1] + 1, 1_023)
     first, second, third = scale.powers(centre, unit)
     shift = first / n
-    mean = middle + unit * shift
+    exact = isinstance(summed, int | Decimal)
+    mean = float(Fraction(summed) / n) if exact else middle + unit * shift
     squares = second - n * shift * shift
     cubes = third - 3 * shift * second + 2 * n * shift**3
-    if squares <= 0:
-        return mean, (0.0 if n > 1 else None), (0.0 if n > 2 else None)
-    deviation = unit * math.sqrt(squares / (n - 1)) if n > 1 else None
+    deviation = unit * math.sqrt(squares / (n - 1))
     skewness = n * math.sqrt(n - 1) / (n - 2) * cubes / squares**1.5 if n > 2 else None
     return mean, deviation, skewness
 
@@ -317,7 +318,8 @@ def _number_edges(low: Any, high: Any, *, whole: bool) -> list[float]:
         return [low, high]
     first, last = math.floor(low / step), math.floor(high / step) + 1
     # Times a round number or over one, so that 3 x 0.1 is 0.3.
-    edges = [at / round(1 / step) if step < 1 and round(1 / step) < 1e15 else at * step for at in range(first, last + 1)]
+    parts = round(1 / step) if 1e-15 < step < 1 else 0
+    edges = [at / parts if parts else at * step for at in range(first, last + 1)]
     return edges if edges[-1] >= high and math.isfinite(edges[-1]) and math.isfinite(edges[0]) else [low, high]
 
 

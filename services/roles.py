@@ -16,6 +16,8 @@ ROLES = ("customer", "date", "amount", "quantity", "price", "order", "item", "ta
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 
+_PIECES = re.compile(r"[^\W_]+")
+
 
 def words(name: str) -> list[str]:
     """The words of a column name: `CustomerID`, `customer_id` and `customer id` are the same two."""
@@ -51,7 +53,7 @@ _RULES: dict[str, _Rule] = {
     ),
     "date": _Rule(
         lambda c: c.is_date,
-        _set("date datetime timestamp day time orderdate invoicedate purchased ordered"),
+        _set("date datetime timestamp day time at orderdate invoicedate purchased ordered"),
         _set("order invoice purchase transaction sale paid created"),
         _set("birth birthday dob delivery shipped ship due updated expiry end churn"),
         alone=True,
@@ -78,14 +80,16 @@ _RULES: dict[str, _Rule] = {
         _set("name") | _KEY,
         _set("price count quantity qty amount total"),
     ),
-    "target": _Rule(lambda c: True, _set("target label class churn outcome y")),
+    "target": _Rule(lambda _: True, _set("target label class churn outcome y")),
     "text": _Rule(
         lambda c: c.kind == "text",
         _set("text review comment feedback message body abstract sentence content description"),
         never=_KEY,
     ),
     "value": _Rule(
-        lambda c: c.is_number, _set("value sales revenue count amount demand births passengers volume price"), never=_KEY
+        lambda c: c.is_number,
+        _set("value sales revenue count amount demand births passengers volume price"),
+        never=_KEY,
     ),
     "group": _Rule(
         lambda c: c.is_text, _set("group segment category region country store channel type department city")
@@ -109,6 +113,7 @@ def propose(schema: Schema) -> dict[str, str]:
 
 def _score(rule: _Rule, name: str) -> int:
     said = set(words(name))
+    said |= {piece.lower() for piece in _PIECES.findall(name)} & rule.strong  # StockCode is also stockcode
     if not said & rule.strong or said & rule.never:
         return 0
     return 10 + 2 * len(said & rule.helps) - len(said - rule.strong - rule.helps)

@@ -84,7 +84,7 @@ class Columns:
         source = f"read_parquet({duck.literal(self.path.resolve())}, file_row_number=true)"
         wanted = ", ".join(duck.quote(self._known(name)) for name in columns)
         if sample is None or sample.rows >= self.rows:
-            return self.query(f"SELECT {wanted} FROM rows")
+            return self.query("SELECT {columns} FROM rows", columns=columns)
         chosen = (
             f"SELECT file_row_number AS r FROM {source} "
             f"ORDER BY hash(file_row_number, {int(sample.seed)}), file_row_number LIMIT {int(sample.rows)}"
@@ -135,12 +135,8 @@ class _Connection:
     def __enter__(self) -> Any:
         columns = self._columns
         self._spill = columns.spill / f"spill-{uuid.uuid4().hex[:12]}"
-        self._con = duck.connect(
-            columns.path.parent, *self._folders, spill=self._spill, memory_mb=columns.memory_mb
-        )
-        self._con.execute(
-            f"CREATE VIEW rows AS SELECT * FROM read_parquet({duck.literal(columns.path.resolve())})"
-        )
+        self._con = duck.connect(columns.path.parent, *self._folders, spill=self._spill, memory_mb=columns.memory_mb)
+        self._con.execute(f"CREATE VIEW rows AS SELECT * FROM read_parquet({duck.literal(columns.path.resolve())})")
         return self._con
 
     def __exit__(self, *_: object) -> None:
@@ -166,11 +162,13 @@ class Spilled(Columns):
     @classmethod
     def at(cls, path: Path, *, spill: Path, memory_mb: int = 160) -> Spilled:
         """Describe the Parquet file at `path` by its own schema."""
-        con = duck.connect(path.parent, spill=spill / f"spill-{uuid.uuid4().hex[:12]}", memory_mb=32)
+        own = spill / f"spill-{uuid.uuid4().hex[:12]}"
+        con = duck.connect(path.parent, spill=own, memory_mb=32)
         source = f"read_parquet({duck.literal(path.resolve())})"
         described = con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
         (rows,) = con.execute(f"SELECT count(*) FROM {source}").fetchone()
         con.close()
+        shutil.rmtree(own, ignore_errors=True)
         columns = tuple(ColumnType(name=d[0], kind=kind_of(d[1]), sql=d[1]) for d in described)
         return cls(path=path, schema=Schema(columns), rows=rows, spill=spill, memory_mb=memory_mb)
 
@@ -238,8 +236,8 @@ def write(frame: DataFrame, path: Path) -> None:
 
 def kind_of(sql: str) -> Kind:
     """The kind of column that a DuckDB type most plainly is."""
-    plain = sql.split("(")[0].upper()
-    if plain in {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"} or plain.startswith("U"):
+    plain = sql.partition("(")[0].upper()
+    if plain.endswith(("INT", "INTEGER")):
         return "integer"
     if plain in {"DOUBLE", "FLOAT", "DECIMAL"}:
         return "decimal"

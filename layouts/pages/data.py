@@ -9,7 +9,7 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
-from layouts import blocks, charts, ids, states, tables, words
+from layouts import blocks, charts, ids, runs, states, tables, words
 from layouts.icons import icon
 from layouts.pages.home import intake, sample_table, spread
 from services.samples import Sample
@@ -32,6 +32,7 @@ def missing() -> html.Div:
             "This table is not here", "It was removed, or belongs to another browser.",
             blocks.button("See your tables", kind="primary", href="/data"), height=280,
         ),
+        *runs.slots({}), *runs.places(),
     )  # fmt: skip
 
 

@@ -166,9 +166,7 @@ def spread(column: Mapping[str, Any], title: str, subtitle: str, height: int = 2
         [edge[:10] if dated else words.short(edge), words.count(count)]
         for edge, count in zip(edges[:-1], counts, strict=True)
     ]
-    twin = tables.table(
-        [tables.Column(title="From", look="name"), tables.Column(title="Rows", look="number")], rows, caption=title
-    )
+    twin = blocks.Twin(columns=["From", "Rows"], rows=rows, caption=title)
     label = f"{title}: {words.count(sum(counts))} values of {column['name']} in {len(counts)} bars"
     return blocks.picture(title, subtitle, charts.graph(figure, height=height, label=label), twin)
 

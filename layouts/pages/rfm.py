@@ -66,7 +66,7 @@ def view(result: StoredResult) -> html.Div:
             "customers",
             {
                 "customer": "Customer", "recency_days": "Recency, days", "frequency": "Frequency",
-                "monetary": "Monetary", "r": "R", "f": "F", "m": "M", "segment": "Segment",
+                "monetary": "Paid", "r": "R", "f": "F", "m": "M", "segment": "Segment",
             },
             title="Customers",
         ),
@@ -101,13 +101,9 @@ def _treemap(result: StoredResult) -> Component:
     ]
     names = [row["segment"] for row in rows]
     figure = charts.treemap(names, [row["customers"] for row in rows], each, texts)
-    twin = tables.table(
-        [
-            tables.Column(title="Segment", look="name"),
-            tables.Column(title="Customers", look="number"),
-            tables.Column(title="Revenue per customer", look="number"),
-        ],
-        [[row["segment"], words.count(row["customers"]), words.count(worth)] for row, worth in zip(rows, each, strict=True)],
+    twin = blocks.Twin(
+        columns=["Segment", "Customers", "Revenue per customer"],
+        rows=[[row["segment"], words.count(row["customers"]), words.count(worth)] for row, worth in zip(rows, each, strict=True)],
         caption="Customers and revenue per customer by segment",
     )
     explained = [
@@ -128,10 +124,9 @@ def _scores(result: StoredResult) -> Component:
     figure = charts.heatmap(
         scale, scale, cells, x_title="Frequency score: rare → often", y_title="Recency score: long ago → lately"
     )
-    heads = [tables.Column(title="Recency \\ frequency", look="name")]
-    heads += [tables.Column(title=str(f), look="number") for f in scale]
     body = [[str(r), *(words.count(count) for count in row)] for r, row in zip(scale, cells, strict=True)]
-    twin = tables.table(heads, body, caption="Customers by recency and frequency score")
+    heads = ["Recency \\ frequency", *map(str, scale)]
+    twin = blocks.Twin(columns=heads, rows=body, caption="Customers by recency and frequency score")
     graph = charts.graph(figure, height=300, label="Customers by recency and frequency score")
     return blocks.picture("Recency against frequency", "customers per cell", graph, twin)
 
@@ -153,17 +148,16 @@ def _marks(result: StoredResult) -> Component:
     )  # fmt: skip
     unit = result.facts["frequency_unit"].capitalize()
     figure = charts.scatter(groups, x_title="Days since the last purchase", y_title=unit, log_x=True, log_y=True)
-    twin = tables.table(
-        [
-            tables.Column(title="Segment", look="name"),
-            tables.Column(title="Days", look="number"),
-            tables.Column(title=unit, look="number"),
-            tables.Column(title="Customers", look="number"),
-        ],
-        [[row["segment"], words.short(row["recency_days"]), words.short(row["frequency"]), words.count(row["customers"])] for row in rows[:50]],
+    cells = [
+        [row["segment"], *(words.short(row[at]) for at in ("recency_days", "frequency")), words.count(row["customers"])]
+        for row in rows[:100]
+    ]
+    twin = blocks.Twin(
+        columns=["Segment", "Days", unit, "Customers"],
+        rows=cells,
         caption="Recency and frequency",
-        more=f"and {words.count(len(rows) - 50)} more" if len(rows) > 50 else None,
-    )  # fmt: skip
+        more=f"and {words.count(len(rows) - 100)} more" if len(rows) > 100 else None,
+    )
     graph = charts.graph(figure, height=300, label="Every customer by recency and frequency")
     return blocks.picture("Every customer", said, graph, twin)
 
@@ -216,15 +210,18 @@ def _spreads(result: StoredResult) -> Component:
         bars = [row for row in rows if row["measure"] == measure]
         if not bars:
             continue
+        # The last bar reaches to the largest value: it is counted in the subtitle, not drawn.
+        cut = bars.pop() if len(bars) > 2 and bars[-1]["high"] - bars[-1]["low"] > 2 * (bars[0]["high"] - bars[0]["low"]) else None
         edges = [*(row["low"] for row in bars), bars[-1]["high"]]
         counts = [row["customers"] for row in bars]
+        said = f"{words.count(cut['customers'])} above {words.short(cut['low'])} not drawn" if cut else "customers per bar"
         median = result.facts[f"{measure.removesuffix('_days')}_median"]
         figure = charts.histogram(edges, counts, median=median)
-        twin = tables.table(
-            [tables.Column(title="From", look="name"), tables.Column(title="Customers", look="number")],
-            [[words.short(low), words.count(count)] for low, count in zip(edges, counts, strict=False)],
+        twin = blocks.Twin(
+            columns=["From", "Customers"],
+            rows=[[words.short(low), words.count(count)] for low, count in zip(edges, counts, strict=False)],
             caption=title,
         )
         graph = charts.graph(figure, height=220, label=f"{title}: how customers are spread")
-        drawn.append(blocks.picture(title, "customers per bar", graph, twin))
+        drawn.append(blocks.picture(title, said, graph, twin))
     return html.Div(drawn, className="triple")

@@ -165,10 +165,8 @@ def run(table: Table, params: RfmParams, job: Job) -> Result:
     scored = job.keep("customers", lambda: _score(table, params, counts, job))
     customers = scored["customers"]
     job.report(3, 5, "Summing up the segments")
-    total = "sum(monetary::DECIMAL(38,9))::DOUBLE" if customers.schema["monetary"].sql == "DOUBLE" else "sum(monetary)"
-    segments = _beside(
-        customers, "segments", _SEGMENTS.format(total=total), names=list(SEGMENTS), advice=list(SEGMENTS.values())
-    )
+    sql = _SEGMENTS.format(total=_total(customers))
+    segments = _beside(customers, "segments", sql, names=list(SEGMENTS), advice=list(SEGMENTS.values()))
     job.report(4, 5, "Preparing the charts")
     spreads = _spreads(customers)
     tables = {
@@ -178,7 +176,7 @@ def run(table: Table, params: RfmParams, job: Job) -> Result:
         "scatter": _scatter(customers, spreads),
         "distributions": _distributions(customers, spreads),
     }
-    facts = _facts(customers, segments, total, spreads, params, counts)
+    facts = _facts(customers, segments, spreads, params, counts)
     notes = _notes(facts, params, counts, scored, segments)
     job.report(5, 5, "Done")
     return Result(facts=facts, tables=tables, notes=tuple(notes))
@@ -216,7 +214,7 @@ def preview(table: Table, params: RfmParams) -> Result:
     return Result(facts=facts, tables={})
 
 
-def cost(shape: Shape, params: RfmParams) -> Cost:
+def cost(shape: Shape, _: RfmParams) -> Cost:
     """Predict peak memory and time; DuckDB's own limit bounds the first."""
     millions = shape.rows / 1e6
     return Cost(peak_mb=30 + min(150.0, 30 * millions), seconds=0.8 + 0.6 * millions)
@@ -525,7 +523,8 @@ def _unit(params: RfmParams) -> str:
 
 
 def _period(params: RfmParams, counts: _Counts) -> dict[str, str]:
-    assert counts.first is not None and counts.last is not None
+    assert counts.first is not None
+    assert counts.last is not None
     reference = params.reference_date or counts.last + dt.timedelta(days=1)
     return {
         "period_start": counts.first.isoformat(),
@@ -534,10 +533,19 @@ def _period(params: RfmParams, counts: _Counts) -> dict[str, str]:
     }
 
 
+def _total(customers: Spilled) -> str:
+    """The SQL that sums monetary exactly, as `_money` summed it."""
+    if customers.schema["monetary"].sql == "DOUBLE":
+        return f"sum(monetary::DECIMAL(38,{_FLOAT_SCALE}))::DOUBLE"
+    return "sum(monetary)"
+
+
 def _facts(
-    customers: Spilled, segments: Spilled, total: str, spreads: dict[str, _Spread], params: RfmParams, counts: _Counts
+    customers: Spilled, segments: Spilled, spreads: dict[str, _Spread], params: RfmParams, counts: _Counts
 ) -> dict[str, Any]:
-    revenue, orders, once = customers.fetch(f"SELECT {total}, sum(frequency), count_if(frequency = 1) FROM rows")[0]
+    revenue, orders, once = customers.fetch(
+        f"SELECT {_total(customers)}, sum(frequency), count_if(frequency = 1) FROM rows"
+    )[0]
     found = {row[0]: row[1:] for row in segments.fetch("SELECT segment, customers, revenue FROM rows")}
     facts: dict[str, Any] = {
         "customers": customers.rows,

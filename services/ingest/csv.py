@@ -90,9 +90,8 @@ def ingest(source: Path, name: str, folder: Path, *, spill: Path, report: Report
             (folder / f".{REJECTS}.{work.name}").replace(folder / REJECTS)
         part.replace(folder / DATA)
     except duckdb.OutOfMemoryException as error:
-        if "max_temp_directory_size" in str(error) or "offload" in str(error):
-            raise DoesNotFit(f"{name} needs more disk than this server has free for work. Leave columns out.") from error
-        raise DoesNotFit(f"{name} needs more memory than this server has free. Leave columns out.") from error
+        lacking = "disk" if "offload" in str(error) else "memory"
+        raise DoesNotFit(f"{name} needs more {lacking} than this server has free. Leave columns out.") from error
     finally:
         con.close()
         part.unlink(missing_ok=True)
@@ -140,7 +139,7 @@ class _Reading:
             self.notes.append(f"{text.nulls:,} zero bytes stood in the text. They were left out.")
         if text.damaged:
             self.notes.append(
-                f"{text.damaged:,} characters are damaged. They are shown as “\ufffd”; the rest of the file is {text.encoding}."
+                f"{text.damaged:,} characters are damaged. They are shown as “\ufffd”; the rest is {text.encoding}."
             )
         self.dialect = dialect.sniff(self.path)
         self.notes += self.dialect.notes
@@ -250,10 +249,8 @@ class _Reading:
             if one.misfits == 1:
                 notes.append(f"1 value of {one.column.name} is not {one.what} ({shown}). It is missing now.")
             else:
-                plural = {"a number": "numbers", "a date": "dates"}[one.what]
-                notes.append(
-                    f"{one.misfits:,} values of {one.column.name} are not {plural} ({shown}{more}). They are missing now."
-                )
+                said = f"are not {one.what.removeprefix('a ')}s ({shown}{more})"
+                notes.append(f"{one.misfits:,} values of {one.column.name} {said}. They are missing now.")
         return notes
 
     def _copy(self, path: Path, skip: int, watch: Callable[[float], None]) -> int:
@@ -262,8 +259,9 @@ class _Reading:
         columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(form.width))
         longest = f", max_line_size={encoding.LONGEST_LINE}" if self.text.longest > encoding.BLOCK else ""
         self._run(
-            f"COPY (SELECT * FROM read_csv({duck.literal(path.resolve())}, auto_detect=false, header=false, skip={skip}, "
-            f"delim={duck.literal(form.delimiter)}, quote='\"', escape={duck.literal(form.escape or chr(34))}, "
+            f"COPY (SELECT * FROM read_csv({duck.literal(path.resolve())}, auto_detect=false, "
+            f"header=false, skip={skip}, delim={duck.literal(form.delimiter)}, quote='\"', "
+            f"escape={duck.literal(form.escape or chr(34))}, "
             f"columns={{{columns}}}, nullstr='\x01', parallel=false{longest})) "
             f"TO {duck.literal(cells.resolve())} ({duck.PARQUET}, USE_TMP_FILE true)",
             watch,

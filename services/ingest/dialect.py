@@ -89,7 +89,8 @@ def _read(head: list[str], delimiter: str, escape: str | None) -> _Layout:
         return _Layout(delimiter=delimiter, rows=every, preamble=[], width=1, score=0)
     width = max(widths, key=lambda w: (widths[w], w))
     start = 0
-    while start < min(_PREAMBLE_LINES, len(every) - 1) and _is_preamble(every[start], width):
+    common = widths[width] >= 3 and widths[width] * 2 > len(every)
+    while start < min(_PREAMBLE_LINES, len(every) - 1) and _is_preamble(every[start], width, common):
         start += 1
     rows = every[start:]
     first = len(rows[0].cells or ())
@@ -109,14 +110,14 @@ def _is_comment(record: Record) -> bool:
     return record.raw.lstrip("\ufeff ").startswith("#")
 
 
-def _is_preamble(record: Record, width: int) -> bool:
+def _is_preamble(record: Record, width: int, common: bool) -> bool:
     cells = record.cells or []
     filled = sum(bool(cell.strip()) for cell in cells)
     if len(cells) < 2 or _is_comment(record):
         return True
     if len(cells) == width:
         return filled == 1 and width > 2
-    return len(cells) < width and filled <= width // 2 and width > 3
+    return common and len(cells) < width and filled <= width // 2 and width > 3
 
 
 def _describe(found: _Layout, head: list[str], escape: str | None) -> Dialect:
@@ -124,7 +125,9 @@ def _describe(found: _Layout, head: list[str], escape: str | None) -> Dialect:
     rows = found.rows
     if not rows:
         raise FileRefused("The file holds only empty lines. Choose a file with a header line and at least one row.")
-    header = [cell.strip(" \ufeff\t").replace("\n", " ") for cell in rows[0].cells or rows[0].raw.split(found.delimiter)]
+    header = [
+        cell.strip(" \ufeff\t").replace("\n", " ") for cell in rows[0].cells or rows[0].raw.split(found.delimiter)
+    ]
     body = [row.cells for row in rows[1:] if row.cells]
     named = _has_header(header, body)
     if found.preamble:
@@ -181,7 +184,8 @@ def _has_header(header: list[str], body: list[list[str]]) -> bool:
     if not typed:
         return True
     if len(typed) > 1 and all(_YEAR.match(header[place]) for place in typed) and len(set(header)) == len(header):
-        return len(typed) > 2 or not body or not all(_YEAR.match(cell) for place in typed for cell in _column(body, place))
+        below = [cell for place in typed for cell in _column(body, place)]
+        return len(typed) > 2 or not all(map(_YEAR.match, below))
     for place in range(len(header)):
         cells = [cell for cell in _column(body, place) if cell]
         if cells and sum(map(_is_value, cells)) > 0.9 * len(cells) and header[place] and not _is_value(header[place]):

@@ -121,7 +121,7 @@ def inspect(source: Path, watch: Callable[[float], None]) -> Text:
     shown, codec = marked[1:] if marked else ("UTF-8", "utf-8")
     if codec in {"utf-8", "utf-8-sig"}:
         damaged += len(tail)
-        if damaged > 1 and damaged * 10 > wide or (damaged and wide < 10 and not tail):
+        if (damaged > 1 and damaged * 10 > wide) or (damaged and wide < 10 and not tail):
             shown, codec = ("Latin-1", "latin-1") if undefined else ("Windows-1252", "cp1252")
             damaged = 0
     else:

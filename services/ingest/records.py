@@ -70,7 +70,7 @@ def records(
             continue
         taken = [line]
         cells = _cells(taken, waiting, source, delimiter, escape)
-        if len(taken) > 1 and (cells is None or width and len(cells) != width):
+        if len(taken) > 1 and (cells is None or (width and len(cells) != width)):
             waiting.extendleft(reversed(taken[1:]))
             yield Record(number, line, None, UNCLOSED)
         elif cells is None:

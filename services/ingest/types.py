@@ -30,7 +30,6 @@ SAMPLE = 20_000
 _FLAGS = (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"))
 _FORMATTED = r"\d{1,2}([/.-])\d{1,2}\1(\d{4}|\d{2})"
 _TIME = r"([ T]+)(\d{1,2}:\d{2})(:\d{2})?([.]\d{1,6})?( ?[AaPp][Mm])?"
-_INT = "[+-]?(0|[1-9][0-9]{0,17})"
 _NUM = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?"
 _ISO = (
     "[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -38,7 +37,7 @@ _ISO = (
 )
 _DATE_WORDS = frozenset({"date", "day", "datum", "dt", "ymd", "yyyymmdd", "fecha", "jour", "tag"})
 _KEY_WORDS = frozenset(
-    {"id", "key", "code", "no", "nr", "num", "number", "sku", "zip", "zipcode", "postcode", "uuid", "guid", "isbn", "ean"}
+    {"id", "key", "code", "no", "nr", "num", "number", "sku", "zip", "zipcode", "postcode", "uuid", "guid", "isbn"}
 )
 
 
@@ -80,12 +79,18 @@ class Candidate:
         )
 
     @property
+    def offset(self) -> str:
+        """SQL: whether an ISO time says how far it is from UTC."""
+        rest = f"substr({self.cell}, 17)"
+        return f"(length({self.cell}) > 16 AND translate({rest}, 'Z+-', '') <> {rest})"
+
+    @property
     def iso(self) -> str:
         """SQL: the cell as a TIMESTAMP in UTC, NULL when it is no ISO date."""
         cast = f"try_cast({self.cell} AS TIMESTAMP)"
         if self.proved.get("offsets", 1):
-            offset = f"regexp_matches({self.cell}, '(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$') AND length({self.cell}) > 10"
-            cast = f"CASE WHEN {offset} THEN try_cast({self.cell} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE {cast} END"
+            moved = f"try_cast({self.cell} AS TIMESTAMPTZ) AT TIME ZONE 'UTC'"
+            cast = f"CASE WHEN {self.offset} THEN {moved} ELSE {cast} END"
         return f"CASE WHEN regexp_full_match({self.cell}, {literal(_ISO)}) THEN {cast} END"
 
     def proofs(self) -> list[Proof]:
@@ -93,22 +98,24 @@ class Candidate:
         cell, raw = self.cell, self.raw
         found = [Proof("filled", f"count({cell})"), Proof("bytes", f"coalesce(sum(strlen({raw})), 0)")]
         if self.reads_as == "number":
-            number = self.number
-            fits = self.is_number
-            whole = f"regexp_full_match({cell}, {literal(_INT)})"
-            part = f"(length({number}) - strpos({number}, '.'))"
+            number, fits = self.number, self.is_number
+            dotted = f"contains({number}, '.')"
+            powered = f"(contains({number}, 'e') OR contains({number}, 'E'))"
+            whole = f"{fits} AND NOT {dotted} AND NOT {powered}"
             return [
                 *found,
                 Proof("fits", f"count(*) FILTER ({fits})"),
                 Proof("whole", f"count(*) FILTER ({whole})"),
-                Proof("zeros", f"count(*) FILTER (regexp_full_match({cell}, '0[0-9]+'))"),
-                Proof("long", f"count(*) FILTER (regexp_full_match({cell}, '[+-]?[1-9][0-9]{{18,}}'))"),
-                Proof("scale", f"max({part}) FILTER ({fits} AND contains({number}, '.'))"),
-                Proof("digits", f"max(length(split_part(ltrim({number}, '+-'), '.', 1))) FILTER ({fits})"),
-                Proof("powers", f"count(*) FILTER ({fits} AND contains(lower({number}), 'e'))"),
+                Proof("zeros", f"count(*) FILTER ({whole} AND starts_with({cell}, '0') AND length({cell}) > 1)"),
+                Proof("long", f"count(*) FILTER ({whole} AND length(ltrim({cell}, '+-')) > 18)"),
+                Proof("scale", f"max(length({number}) - strpos({number}, '.')) FILTER ({fits} AND {dotted})"),
+                # A sign counts as a digit: the bound is safe, and cheaper.
+                Proof("digits", f"max(CASE WHEN {dotted} THEN strpos({number}, '.') - 1 ELSE length({cell}) END) "
+                      f"FILTER ({fits})"),
+                Proof("powers", f"count(*) FILTER ({fits} AND {powered})"),
                 Proof("low", f"min(try_cast({cell} AS BIGINT)) FILTER ({whole})"),
                 Proof("high", f"max(try_cast({cell} AS BIGINT)) FILTER ({whole})"),
-            ]
+            ]  # fmt: skip
         if self.reads_as == "flag":
             pairs = ", ".join(literal(word) for word in self.formats)
             return [
@@ -121,16 +128,15 @@ class Candidate:
             return [
                 *found,
                 Proof("fits", f"count({self.iso})"),
-                Proof("clocks", f"count(*) FILTER (date_trunc('day', {self.iso}) <> {self.iso})"),
-                Proof("offsets", f"count(*) FILTER (length({cell}) > 10 AND "
-                      f"regexp_matches({cell}, '(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$'))"),
-            ]  # fmt: skip
+                Proof("clocks", f"count(*) FILTER (({self.iso})::DATE <> {self.iso})"),
+                Proof("offsets", f"count(*) FILTER ({self.offset})"),
+            ]
         if self.reads_as == "date":
             return [
                 *found,
                 *(Proof(f"fits{i}", f"count({self.parsed(form)})") for i, form in enumerate(self.formats)),
                 *(
-                    Proof(f"clocks{i}", f"count(*) FILTER (date_trunc('day', {self.parsed(form)}) <> {self.parsed(form)})")
+                    Proof(f"clocks{i}", f"count(*) FILTER (({self.parsed(form)})::DATE <> {self.parsed(form)})")
                     for i, form in enumerate(self.formats)
                 ),
             ]
@@ -169,7 +175,10 @@ def allowed(filled: int) -> int:
 def suspect(name: str, raw: str, sample: Sequence[str | None], *, rows: int, comma: bool) -> Candidate:
     """Say what the column `name` may be, from some of its cells; `rows` is how many it has in all."""
     tokens = ", ".join(map(literal, MISSING))
-    candidate = Candidate(name=name, raw=raw, cell=f"CASE WHEN trim({raw}) NOT IN ({tokens}) THEN trim({raw}) END")
+    # What is long or begins with a digit is no token: the list is only walked for the rest.
+    plain = f"length(trim({raw})) > {max(map(len, MISSING))} OR (trim({raw}) >= '0' AND trim({raw}) < ':')"
+    cell = f"CASE WHEN {plain} THEN trim({raw}) WHEN trim({raw}) NOT IN ({tokens}) THEN trim({raw}) END"
+    candidate = Candidate(name=name, raw=raw, cell=cell)
     cells = Counter(cell.strip(" ") for cell in sample if cell is not None)
     for token in MISSING:
         cells.pop(token, None)
@@ -292,7 +301,7 @@ def decide(candidate: Candidate, rows: int) -> Decided:
         kind: Kind = "datetime" if found["clocks"] else "date"
         return Decided(
             column=ColumnType(name=name, kind=kind, sql="TIMESTAMP" if found["clocks"] else "DATE"),
-            value=candidate.iso if found["clocks"] else f"({candidate.iso})::DATE",
+            value=_iso_value(candidate),
             misfits=filled - found["fits"],
             misfit=f"{candidate.cell} IS NOT NULL AND ({candidate.iso}) IS NULL",
             what="a date",
@@ -322,7 +331,7 @@ def _decide_number(candidate: Candidate, rows: int) -> Decided | None:
             notes = (f"{name} holds integers of more than 18 digits. It stays text, so that no digit is lost.",)
         return Decided(
             column=ColumnType(name=name, kind="identifier", sql="VARCHAR"),
-            value=as_text(candidate),
+            value=as_text(candidate, rows),
             notes=notes,
             before=plain_objects(found["bytes"], rows),
             after=4 * rows + int(found["bytes"]),
@@ -343,7 +352,9 @@ def _decide_number(candidate: Candidate, rows: int) -> Decided | None:
         precision = 9 if digits + scale <= 9 else 18
         sql, width = (f"DECIMAL({precision},{scale})", 4 if precision == 9 else 8) if exact else ("DOUBLE", 8)
     test = candidate.is_number
-    cast = f"try_cast({candidate.number} AS {sql})"
+    # Where all cells fit, none of the tokens for missing but NaN is a number to the cast.
+    bare = candidate.raw if not misfits and sql != "DOUBLE" and not candidate.comma else candidate.number
+    cast = f"try_cast({bare} AS {sql})"
     return Decided(
         column=ColumnType(name=name, kind=kind, sql=sql),
         value=f"CASE WHEN {test} THEN {cast} END" if misfits else cast,
@@ -388,7 +399,7 @@ def _decide_text(candidate: Candidate, rows: int) -> Decided:
     called = bool(set(words(name)) & _KEY_WORDS) or words(name)[-1:] == ["id"]
     if filled and code and (called and distinct > 0.05 * rows and distinct > 1):
         kind = "identifier"
-    elif filled and found["longest"] <= 200 and (distinct <= min(1_000, 0.05 * rows) or distinct <= min(20, 0.5 * rows)):
+    elif filled and found["longest"] <= 200 and distinct <= max(min(1_000, 0.05 * rows), min(20, 0.5 * rows)):
         kind = "category"
     elif filled and code and distinct >= 0.95 * filled and found["digited"] == filled and filled == rows:
         kind = "identifier"
@@ -404,7 +415,7 @@ def _decide_text(candidate: Candidate, rows: int) -> Decided:
         after = 4 * rows + used
     return Decided(
         column=ColumnType(name=name, kind=kind, sql="VARCHAR"),
-        value=as_text(candidate),
+        value=as_text(candidate, rows),
         notes=notes,
         before=plain_objects(used, rows),
         after=after,
@@ -415,8 +426,18 @@ def _cells(number: int) -> str:
     return f"{number:,} cell" + ("" if number == 1 else "s")
 
 
-def as_text(candidate: Candidate) -> str:
+def _iso_value(candidate: Candidate) -> str:
+    found = candidate.proved
+    sql = "TIMESTAMP" if found["clocks"] else "DATE"
+    if found["fits"] == found["filled"] and not found["offsets"]:
+        return f"try_cast({candidate.raw} AS {sql})"
+    return f"({candidate.iso})::{sql}"
+
+
+def as_text(candidate: Candidate, rows: int) -> str:
     """SQL: the cell as it stands, spaces and all, NULL when missing."""
+    if candidate.proved["filled"] == rows:
+        return candidate.raw
     return f"CASE WHEN {candidate.cell} IS NOT NULL THEN {candidate.raw} END"
 
 

@@ -21,9 +21,7 @@ def test_what_is_not_a_number_is_a_dash(odd: float) -> None:
     assert words.count(odd) == words.percent(odd) == words.short(odd) == "\u2013"
 
 
-@pytest.mark.parametrize(
-    ("number", "said"), [(29.52, "29.5"), (0.003123, "0.00312"), (1478.4, "1,478"), (0, "0")]
-)
+@pytest.mark.parametrize(("number", "said"), [(29.52, "29.5"), (0.003123, "0.00312"), (1478.4, "1,478"), (0, "0")])
 def test_short_keeps_three_figures(number: float, said: str) -> None:
     assert words.short(number) == said
 
@@ -96,9 +94,7 @@ def test_megabytes_are_said_as_sizes() -> None:
     assert words.megabytes(0) == "0\u202fMB"
 
 
-@pytest.mark.parametrize(
-    ("place", "said"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (11, "11th"), (22, "22nd")]
-)
+@pytest.mark.parametrize(("place", "said"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (11, "11th"), (22, "22nd")])
 def test_places_end_as_spoken(place: int, said: str) -> None:
     assert words.ordinal(place) == said
 

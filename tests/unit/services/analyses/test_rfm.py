@@ -5,6 +5,7 @@ import json
 import math
 from collections import Counter, defaultdict
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.analysis import Result
 from services.analyses import rfm
 from services.analyses.rfm import ANALYSIS, GRID, SEGMENTS, RfmParams
+from services.analysis import Result
 from services.errors import DataError, ParamError
 from services.jobs.detached import Detached
 from services.table import Table
@@ -163,30 +164,25 @@ def test_cents_add_up_exactly_in_any_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("quantity", "price", "worth"),
+    ("quantity", "price"),
     [
-        ("SMALLINT", "DECIMAL(12,2)", "9999.99"),
-        ("INTEGER", "INTEGER", "2000000000"),
-        ("DECIMAL(18,3)", "DECIMAL(18,4)", "99999999999999"),
-        ("BIGINT", "DECIMAL(38,10)", "99999999999.99"),
-        ("DECIMAL(38,20)", "DECIMAL(38,20)", "1"),
-        ("DECIMAL(18,12)", "DECIMAL(18,10)", "0"),
-        ("UBIGINT", "DOUBLE", "12.5"),
-        ("HUGEINT", "HUGEINT", "7"),
+        ("32000::SMALLINT", "9999.99::DECIMAL(12,2)"),
+        ("32000::INTEGER", "2000000000::INTEGER"),
+        ("32000::DECIMAL(18,3)", "99999999999999::DECIMAL(18,4)"),
+        ("32000::BIGINT", "99999999999.99::DECIMAL(38,10)"),
+        ("3::DECIMAL(38,20)", "1::DECIMAL(38,20)"),
+        ("3::DECIMAL(18,12)", "0::DECIMAL(18,10)"),
+        ("32000::UBIGINT", "12.5::DOUBLE"),
+        ("32000::HUGEINT", "7::HUGEINT"),
     ],
 )
-def test_a_product_never_overflows(tmp_path: Path, quantity: str, price: str, worth: str) -> None:
-    made = Table.of(customer=["a", "b"], date=[day(1), day(2)]).store(
-        tmp_path / "data.parquet",
-        f"SELECT *, 32000::{quantity} AS n, {worth}::{price} AS each FROM rows"
-        if "20)" not in quantity and "12)" not in quantity
-        else f"SELECT *, 3::{quantity} AS n, {worth}::{price} AS each FROM rows",
-    )
+def test_a_product_never_overflows(tmp_path: Path, quantity: str, price: str) -> None:
+    buyers = Table.of(customer=["a", "b"], date=[day(1), day(2)])
+    made = buyers.store(tmp_path / "data.parquet", f"SELECT *, {quantity} AS n, {price} AS each FROM rows")
     table = Table(path=made.path, schema=made.schema, rows=made.rows, spill=tmp_path)
-    times = 3 if "20)" in quantity or "12)" in quantity else 32000
     asked = RfmParams(customer="customer", date="date", quantity="n", price="each")
-    revenue = ask(table, asked)[0].facts["revenue"]
-    assert revenue == pytest.approx(float(2 * times * Decimal(worth)), rel=1e-15)
+    worth = math.prod(Decimal(factor.split("::")[0]) for factor in (quantity, price))
+    assert ask(table, asked)[0].facts["revenue"] == pytest.approx(float(2 * worth), rel=1e-15)
 
 
 def test_names_of_our_own_are_allowed_as_column_names() -> None:
@@ -255,11 +251,10 @@ def agree(frame: pd.DataFrame, params: RfmParams) -> None:
         with pytest.raises(DataError):
             ask(Table.of(frame), params)
         return
-    result, tables = ask(Table.of(frame), params)
+    _, tables = ask(Table.of(frame), params)
     found = {row["customer"]: tuple(row.values())[1:] for row in tables["customers"]}
     assert found.keys() == expected.keys()
     for who, row in expected.items():
-        assert found[who] == pytest.approx(row, abs=1e-9) if not isinstance(row[-1], str) else True
         assert (*found[who][:2], *found[who][3:]) == (*row[:2], *row[3:]), who
         assert found[who][2] == pytest.approx(row[2], abs=1e-9), who
     counted = Counter(row[-1] for row in expected.values())
@@ -327,7 +322,7 @@ LINES = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     lines=LINES,
     quantiles=st.integers(3, 10),
@@ -362,7 +357,7 @@ def test_agrees_on_whatever_small_table(
 
 
 def test_every_cell_has_one_segment_as_the_docstring_says() -> None:
-    assert NAMED == {r: list(GRID[r - 1]) for r in range(1, 6)}
+    assert {r: list(GRID[r - 1]) for r in range(1, 6)} == NAMED
     assert {len(row) for row in GRID} == {5}
     assert {name for row in GRID for name in row} == set(SEGMENTS)
     assert len(SEGMENTS) == 11
@@ -438,7 +433,8 @@ def test_many_customers_are_drawn_as_cells_and_all_are_in_them() -> None:
     )
     result, tables = ask(Table.of(frame), BY_AMOUNT)
     customers = result.facts["customers"]
-    assert customers > 5_000 and not result.facts["marks"]
+    assert customers > 5_000
+    assert not result.facts["marks"]
     assert len(tables["scatter"]) <= 2_000
     assert sum(row["customers"] for row in tables["scatter"]) == customers
     assert {row["segment"] for row in tables["scatter"]} <= set(SEGMENTS)
@@ -451,7 +447,7 @@ def test_bars_touch_and_hold_what_lies_between_their_edges() -> None:
         bars = [row for row in tables["distributions"] if row["measure"] == measure]
         values = [float(row[measure]) for row in tables["customers"]]
         assert len(bars) <= 25
-        assert all(left["high"] == pytest.approx(right["low"]) for left, right in zip(bars, bars[1:], strict=False))
+        assert all(left["high"] == pytest.approx(right["low"]) for left, right in pairwise(bars))
         assert bars[-1]["high"] >= max(values)
         for bar in bars[:-1]:
             assert bar["customers"] == sum(bar["low"] <= value < bar["high"] for value in values)
@@ -463,9 +459,7 @@ def test_bars_touch_and_hold_what_lies_between_their_edges() -> None:
 @pytest.mark.skipif(not SHARED.exists(), reason="the folder of shared data is not here")
 def test_agrees_with_published_figures_on_real_orders() -> None:
     expected = json.loads((SHARED / "expected.json").read_text())["rfm"]
-    frame = pd.read_csv(
-        SHARED / "rfm" / "grocery_orders.csv", dtype={"customer_id": str}, parse_dates=["order_date"]
-    )
+    frame = pd.read_csv(SHARED / "rfm" / "grocery_orders.csv", dtype={"customer_id": str}, parse_dates=["order_date"])
     asked = RfmParams(customer="customer_id", date="order_date", amount="amount", order="order_id")
     result, tables = ask(Table.of(frame), asked)
     found = pd.DataFrame(tables["customers"])
@@ -517,7 +511,7 @@ def test_what_cannot_be_scored_is_refused_in_one_sentence(
 
 def test_no_rows_is_refused() -> None:
     with pytest.raises(DataError, match="no rows"):
-        ask(shop(*BY_HAND).__class__.of(shop(*BY_HAND).frame(["customer", "order", "date", "amount"]).head(0)), BY_AMOUNT)
+        ask(shop(), BY_AMOUNT)
 
 
 @pytest.mark.parametrize("given", [{}, {"quantity": "order"}, {"price": "amount"}])
