@@ -51,9 +51,8 @@ def page(slug: str, result: str | None = None, **_: Any) -> html.Div:
     figures = datasets.profile(here, known["id"])
     said = getattr(places.found()[slug], "before", None)
     lede = said(known, figures) if said else f"{words.plural(known['rows'], 'row')} are ready."
-    line = " · ".join(str(value) for value in values.values() if value is not None) if stored else None
     return analysis_page.page(
-        analysis, schema, values, control, stored.key if stored else None, analysis_page.before(lede, place), line
+        analysis, schema, values, control, stored.key if stored else None, analysis_page.before(lede, place)
     )
 
 
@@ -128,7 +127,7 @@ def _form(app: Dash) -> None:
         Input(ids.PULSE, "data"),
         State(ids.CONTROL, "data"),
     )
-    def weigh(_: list[Any], shown: str | None, pulse: Any, control: dict[str, Any]) -> tuple[Any, Any]:
+    def weigh(_: list[Any], shown: str | None, __: Any, control: dict[str, Any]) -> tuple[Any, Any]:
         """Say under the button what a run would cost, and whether the answer shown is this question's."""
         raw = _answers(ctx.inputs_list[0])
         analysis = find(control["slug"])
@@ -176,17 +175,18 @@ def _answer(app: Dash) -> None:
     @app.callback(
         Output(ids.ANSWER, "children"),
         Output(ids.EXPORT, "children"),
+        Output(ids.ASKED, "className"),
+        Output(ids.LINE, "children"),
         Input(ids.RESULT, "data"),
         Input(ids.THEME, "data"),
-        State(ids.CONTROL, "data"),
     )
-    def show(key: str | None, chosen: str | None, control: dict[str, Any]) -> tuple[Any, Any]:
+    def show(key: str | None, chosen: str | None) -> tuple[Any, ...]:
         """Draw the result, from memory when it was drawn before."""
         stored = _stored(key)
         if stored is None:
             raise PreventUpdate
         look = chosen or request.cookies.get("theme", "light")
-        return drawn(stored, look)
+        return *drawn(stored, look), "controls-slot answered", analysis_page.said_in_a_line(stored.about["params"])
 
     app.clientside_callback(
         ClientsideFunction("datainsights", "address"),

@@ -29,7 +29,7 @@ _guard = threading.Lock()
 def pulse() -> Response:
     """Memory, the running job, the lock: with an ETag, so that nothing new costs nothing."""
     here, now = house(), workspace()
-    mine = [each for each in here.engine.mine(now)]
+    mine = here.engine.mine(now)
     body = json.dumps(
         {
             "boot": here.boot,

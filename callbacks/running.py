@@ -44,11 +44,10 @@ def register(app: Dash) -> None:
         Output(ids.RESULT, "data", allow_duplicate=True),
         Output(ids.URL, "href"),
         Input(ids.TICKET, "data"),
-        State(ids.CONTROL, "data"),
         State(ids.RESULT, "data"),
         prevent_initial_call=True,
     )
-    def end(ticket: dict[str, Any] | None, control: dict[str, Any] | None, shown: str | None) -> tuple[Any, ...]:
+    def end(ticket: dict[str, Any] | None, shown: str | None) -> tuple[Any, ...]:
         """Show how a run ended; the record on disk says it, the ticket only which."""
         if not ticket or ticket["state"] == "none":
             raise PreventUpdate

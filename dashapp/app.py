@@ -15,7 +15,7 @@ from typing import Any
 
 from dash import Dash, dcc, html, page_container
 from dash.fingerprint import check_fingerprint
-from flask import Flask, Response, jsonify, request, send_file
+from flask import Flask, Response, has_request_context, jsonify, request, send_file
 from flask_caching import Cache
 from werkzeug.exceptions import HTTPException
 
@@ -73,7 +73,7 @@ def create_app(settings: Settings) -> Dash:
         server=topmost,
     )
     server.extensions[NAME] = here
-    app = Dash(
+    app = _App(
         NAME,
         server=server,
         assets_folder=str(ROOT / "assets"),
@@ -96,6 +96,16 @@ def create_app(settings: Settings) -> Dash:
     _guard(app)
     threading.Thread(target=_timer, args=(server,), daemon=True, name="timer").start()
     return app
+
+
+class _App(Dash):
+    """Dash, with the language and the visitor's theme said before anything is painted."""
+
+    def interpolate_index(self, **parts: Any) -> str:
+        theme = request.cookies.get("theme") if has_request_context() else None
+        look = theme if theme in {"light", "dark"} else "light"
+        page = super().interpolate_index(**parts)
+        return page.replace("<html>", f'<html lang="en" data-bs-theme="{look}">', 1)
 
 
 def _layout() -> html.Div:

@@ -37,8 +37,8 @@ def analyses() -> dict[str, Any]:
 
 def profile(file: str, out: str | None, settings: Settings) -> tuple[dict[str, Any], int]:
     """Describe every column of `file` over every row."""
-    with _workspace() as (home, workspace):
-        job = _take_in(home, workspace, Path(file), settings)
+    with _workspace() as workspace:
+        job = _take_in(workspace, Path(file), settings)
         if job.state != "done":
             return _told(job), _exit(job)
         assert job.outcome is not None
@@ -58,8 +58,8 @@ def run(slug: str, file: str, given: list[str], out: str | None, settings: Setti
     for name in asked:  # before the file is read: a slip of the pen should cost nothing
         if name not in declared:
             raise ParamError(f"There is no parameter “{name}”. There are: {', '.join(sorted(declared))}.", field=name)
-    with _workspace() as (home, workspace):
-        taken = _take_in(home, workspace, Path(file), settings)
+    with _workspace() as workspace:
+        taken = _take_in(workspace, Path(file), settings)
         if taken.state != "done":
             return _told(taken), _exit(taken)
         assert taken.outcome is not None
@@ -74,7 +74,7 @@ def run(slug: str, file: str, given: list[str], out: str | None, settings: Setti
         notes = tuple(f"{name} is “{column}”, proposed by its name and type." for name, column in proposed.items())
         job = _job(workspace, "analysis", slug, analysis.title, question)
         key = results.key(known["id"], slug, analysis.version, question)
-        job = _supervised(home, workspace, job.changed(dataset=known["id"], key=key, notes=notes), settings)
+        job = _supervised(workspace, job.changed(dataset=known["id"], key=key, notes=notes), settings)
         if job.state != "done":
             return _told(job), _exit(job)
         stored = results.get(workspace.result(key))
@@ -128,7 +128,7 @@ def _parameters(given: list[str]) -> dict[str, Any]:
 
 
 @contextmanager
-def _workspace() -> Iterator[tuple[Home, Workspace]]:
+def _workspace() -> Iterator[Workspace]:
     folder = Path(tempfile.mkdtemp(prefix="datainsights-"))
     # A terminated command still takes its folder along.
     previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXITS["cancelled"]))
@@ -136,13 +136,13 @@ def _workspace() -> Iterator[tuple[Home, Workspace]]:
         home = Home.at(folder)
         workspace = home.workspace(new_id())
         workspace.folder.mkdir(parents=True)
-        yield home, workspace
+        yield workspace
     finally:
         signal.signal(signal.SIGTERM, previous)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _take_in(home: Home, workspace: Workspace, file: Path, settings: Settings) -> Record:
+def _take_in(workspace: Workspace, file: Path, settings: Settings) -> Record:
     if not file.is_file():
         raise NotFound(f"There is no file “{file}”.")
     size = file.stat().st_size
@@ -152,7 +152,7 @@ def _take_in(home: Home, workspace: Workspace, file: Path, settings: Settings) -
     # The copy is the workspace's own; the user's file is never moved or changed.
     shutil.copyfile(file, upload.folder / uploads.CONTENT)
     asked = {"upload": upload.id, "name": file.name}
-    return _supervised(home, workspace, _job(workspace, "ingest", "ingest", f"Reading {file.name}", asked), settings)
+    return _supervised(workspace, _job(workspace, "ingest", "ingest", f"Reading {file.name}", asked), settings)
 
 
 def _job(workspace: Workspace, task: str, slug: str, title: str, asked: dict[str, Any]) -> Record:
@@ -162,7 +162,7 @@ def _job(workspace: Workspace, task: str, slug: str, title: str, asked: dict[str
     )  # fmt: skip
 
 
-def _supervised(home: Home, workspace: Workspace, job: Record, settings: Settings) -> Record:
+def _supervised(workspace: Workspace, job: Record, settings: Settings) -> Record:
     folder = workspace.job(job.id)
     folder.mkdir(parents=True)
     job.write(folder)

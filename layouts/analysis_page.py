@@ -23,11 +23,8 @@ def page(
     control: dict[str, Any],
     result: str | None,
     before: Component,
-    line: str | None = None,
 ) -> html.Div:
-    """Lay out the page; `before` stands where the answer will, until there is one; on a small
-    screen the form of an answered question folds into `line`.
-    """
+    """Lay out the page; `before` stands where the answer will, until there is one."""
     asked = html.Div(question.form(fields(analysis.params), schema, values), id=ids.FORM)
     return blocks.page(
         blocks.header(
@@ -35,7 +32,11 @@ def page(
         ),
         blocks.two_columns(
             html.Div(
-                [html.Div(id=ids.RUNNING), controls.column([asked, html.Div(id=ids.RUN_BAR)])],
+                [
+                    html.Div(id=ids.RUNNING, className="running-slot"),
+                    controls.column([asked, html.Div(id=ids.RUN_BAR)], line=html.Span(id=ids.LINE)),
+                ],
+                id=ids.ASKED,
                 className="controls-slot",
             ),
             [
@@ -57,6 +58,11 @@ def empty(analysis: Analysis[Any], place: Place) -> html.Div:
         ),
         *runs.slots({}), *runs.places(),
     )  # fmt: skip
+
+
+def said_in_a_line(asked: Mapping[str, Any]) -> str:
+    """The question in a line, for where the form is folded away."""
+    return " · ".join(str(value) for value in asked.values() if value not in (None, ""))
 
 
 def before(lede: str, place: Place, said: Component | None = None) -> html.Div:

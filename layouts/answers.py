@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from dash import html
@@ -44,35 +45,37 @@ def answer(
     )
 
 
-def grid(
-    result: StoredResult,
-    table: str,
-    titles: Mapping[str, str],
-    *,
-    title: str,
-    numbers: Sequence[str] = (),
-) -> Component:
-    """A stored table as a grid, asked for by page; `titles` names its columns, in the order shown."""
+@dataclass(frozen=True)
+class Shown:
+    """A column of a grid: its name in the table, its title; `plain` shows numbers as the ids they are."""
+
+    name: str
+    title: str
+    plain: bool = False
+    width: int | None = None
+
+
+def grid(result: StoredResult, table: str, shown: Sequence[Shown], *, title: str) -> Component:
+    """A stored table as a grid, asked for by page."""
     if table in result.evicted():
-        return blocks.section(
-            blocks.heading(title), states.empty("These rows made room for others", "Run again.")
-        )
+        return blocks.section(blocks.heading(title), states.empty("These rows made room for others", "Run again."))
     kinds = {column["name"]: column["kind"] for column in result.tables[table]["columns"]}
     columns = []
-    for name, said in titles.items():
-        column: dict[str, Any] = {"field": name, "headerName": said}
-        if kinds[name] in {"integer", "decimal"}:
-            column |= {"type": "number", "filter": "agNumberColumnFilter"}
-            decimals = 2 if kinds[name] == "decimal" else 0
-            column["valueFormatter"] = {
-                "function": f"params.value == null ? '' : d3.format(',.{decimals}f')(params.value)"
-            }
+    for each in shown:
+        column: dict[str, Any] = {"field": each.name, "headerName": each.title}
+        if kinds[each.name] in {"integer", "decimal"}:
+            column["filter"] = "agNumberColumnFilter"
         else:
             column["filter"] = "agTextColumnFilter"
+        if kinds[each.name] in {"integer", "decimal"} and not each.plain:
+            decimals = 2 if kinds[each.name] == "decimal" else 0
+            written = f"params.value == null ? '' : d3.format(',.{decimals}f')(params.value)"
+            column |= {"type": "number", "valueFormatter": {"function": written}}
+        column["minWidth"] = each.width or 124
+        if each.width:
+            column["maxWidth"] = each.width
         columns.append(column)
     rows = result.tables[table]["rows"]
-    drawn = tables.grid(
-        ids.grid(table), columns, height=min(HEIGHT, 40 + 34 * max(rows, 1)), label=title
-    )
+    drawn = tables.grid(ids.grid(table), columns, height=min(HEIGHT, 40 + 34 * max(rows, 1)), label=title)
     said = html.Span(words.count(rows), id=ids.picked(table))
     return blocks.section(blocks.heading(title, said), drawn)

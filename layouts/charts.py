@@ -323,7 +323,7 @@ def histogram(
             _note(
                 median,
                 1,
-                f"<b>median {words.short(median, 4)}</b>",
+                f"<b>median {words.count(median) if float(median).is_integer() else words.short(median, 4)}</b>",
                 colours.text,
                 yref="paper",
                 yanchor="top",

@@ -42,7 +42,7 @@ class Step:
     aside: str | None = None
 
 
-def column(children: Content, *, title: str = "Question", line: str | None = None) -> html.Aside:
+def column(children: Content, *, title: str = "Question", line: Content = None) -> html.Aside:
     """Hold the controls; on a small screen they fold into `line`, which says what is asked.
 
     Without a line nothing folds: before the first run, and during one.
@@ -63,12 +63,12 @@ def column(children: Content, *, title: str = "Question", line: str | None = Non
                 className="controls-line",
             )
         ]
-        if line
+        if line is not None
         else []
     )
     return html.Aside(
         [*folded, html.Div(flat(html.H2(title), children), className="controls-body")],
-        className="controls" + (" foldable" if line else ""),
+        className="controls" + (" foldable" if line is not None else ""),
         **{"aria-label": title},
     )
 

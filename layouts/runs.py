@@ -7,7 +7,7 @@ from typing import Any
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from layouts import blocks, controls, ids, states
+from layouts import blocks, controls, ids, states, words
 from services.jobs.record import Record
 
 
@@ -51,9 +51,10 @@ def panel(job: Record, before: int = 0) -> html.Div:
         mb=job.memory_mb or None,
         job=job.id,
         steps=steps,
-        question="Close this tab if you like: the run goes on, and this page will have the answer.",
+        question="Close this tab if you like: the work goes on, and the answer will be here.",
     )
-    return html.Div([html.H2("Running"), drawn], className="run-panel")
+    title = "Running" if job.task == "analysis" else job.title
+    return html.Div([html.H2(title), drawn], className="run-panel")
 
 
 def _joined(job: Record) -> list[dict[str, Any]]:
@@ -66,8 +67,6 @@ def _joined(job: Record) -> list[dict[str, Any]]:
 
 
 def _took(seconds: float) -> str:
-    from layouts import words
-
     return words.duration(seconds)
 
 

@@ -6,8 +6,8 @@ again. A dataset and its profile are never candidates.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,15 +70,19 @@ def forget(home: Home, *, days: float, now: float) -> None:
     """Remove unfinished uploads of yesterday, and workspaces that were unused for `days`."""
     for workspace in home.workspaces():
         for upload in workspace.each("uploads"):
-            if now - upload.stat().st_mtime > STALE_UPLOAD:
+            if now - _last_use(upload) > STALE_UPLOAD:
                 shutil.rmtree(upload, ignore_errors=True)
         if now - _last_use(workspace.folder) > days * DAY:
             shutil.rmtree(workspace.folder, ignore_errors=True)
 
 
 def _last_use(folder: Path) -> float:
-    places = [folder, *folder.glob("*"), *folder.glob("*/*")]
-    return max((place.stat().st_mtime for place in places if place.exists()), default=time.time())
+    """When anything below `folder` was last written, or a table of a result was opened."""
+    found = [0.0]
+    for place in [folder, *folder.glob("*"), *folder.glob("*/*"), *folder.glob("*/*/*")]:
+        with contextlib.suppress(FileNotFoundError):
+            found.append(place.stat().st_mtime)
+    return max(found)
 
 
 def sizes(home: Home) -> dict[str, tuple[int, int]]:

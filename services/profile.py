@@ -85,9 +85,7 @@ def _texts(table: Table, column: ColumnType) -> dict[str, Any]:
 
 
 def _flags(table: Table, column: ColumnType) -> dict[str, Any]:
-    yes, no = table.fetch(
-        "SELECT count(*) FILTER ({x}), count(*) FILTER (NOT {x}) FROM rows", x=column.name
-    )[0]
+    yes, no = table.fetch("SELECT count(*) FILTER ({x}), count(*) FILTER (NOT {x}) FROM rows", x=column.name)[0]
     return {
         "count": yes + no,
         "missing": table.rows - yes - no,
@@ -187,12 +185,12 @@ class _Scale:
 
     def bins(self, low: Any, high: Any, edges: Sequence[Any] = ()) -> list[_Bin]:
         """Count the values from `low` to `high` in narrow bins, in order; aligned to `edges` where given."""
-        start = edges[0] if edges else low
-        width = ((edges[-1] if edges else high) - start) / (BINS * FINE) or 1.0
+        start = float(edges[0] if edges else low)
+        width = (float(edges[-1] if edges else high) - start) / (BINS * FINE) or 1.0
         if not math.isfinite(width):  # the range is beyond what a float can hold
-            place = f"floor(v / {high / 1_000!r})"
+            place = f"floor(v / {float(high) / 1_000!r})"
         else:
-            place = f"floor((v::DOUBLE - {float(start)!r}) / {width!r})"
+            place = f"floor((v::DOUBLE - {start!r}) / {width!r})"
         found = self._ask(
             f"SELECT count(*), min(v), max(v) FROM values WHERE v BETWEEN $low AND $high "
             f"GROUP BY {place} ORDER BY min(v)",
@@ -214,7 +212,7 @@ class _Scale:
             inside = [rank for rank in ranks if before <= rank < before + one.count]
             if inside and one.low == one.high:
                 yield from ((rank, one.low) for rank in inside)
-            elif inside and one.count <= _ENOUGH:
+            elif inside and (one.count <= _ENOUGH or len(bins) == 1):  # alone: it cannot be parted further
                 places = ", ".join(str(rank - before + 1) for rank in inside)
                 found = self._ask(
                     "SELECT place, v FROM (SELECT v, row_number() OVER (ORDER BY v) AS place FROM values "
@@ -259,9 +257,7 @@ class _Scale:
         return found[0]
 
     def _ask(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
-        return self.table.fetch(
-            f"WITH values AS (SELECT {self.value} AS v FROM rows) {sql}", x=self.column, **values
-        )
+        return self.table.fetch(f"WITH values AS (SELECT {self.value} AS v FROM rows) {sql}", x=self.column, **values)
 
 
 def _between(low: Any, high: Any, share: float) -> float:

@@ -8,10 +8,12 @@ ends. The two speak JSON lines over a pipe.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import operator
 import os
 import selectors
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,6 +35,9 @@ _COMPARE = {
     "equals": "=", "notEqual": "<>", "lessThan": "<", "lessThanOrEqual": "<=",
     "greaterThan": ">", "greaterThanOrEqual": ">=",
 }  # fmt: skip
+_BLANK = {"blank": "IS NULL", "notBlank": "IS NOT NULL"}
+_PARTS = ("contains", "notContains", "startsWith", "endsWith")
+_KINDS = {*_COMPARE, *_BLANK, *_PARTS, "inRange"}
 
 
 class Slow(Expected):
@@ -45,7 +50,8 @@ def page(
     """The SQL for rows `start` to `stop` (0-based, half open) of FILE, and its bound values.
 
     `sort` is (column, descending) pairs; `where` maps columns to a value, or to a filter as the grid
-    sends it: {"type": "contains", "filter": "x"}. Only columns of `columns` are let in.
+    sends it: {"type": "contains", "filter": "x"}, or several: {"operator": "OR", "conditions": [...]}.
+    Only columns of `columns` are let in.
     """
     condition, values = conditions(columns, where)
     order = [f"{quote(name)} {'DESC' if down else 'ASC'} NULLS LAST" for name, down in sort if name in columns]
@@ -64,37 +70,56 @@ def conditions(columns: Sequence[str], where: Mapping[str, Any]) -> tuple[str, l
     for name, wanted in where.items():
         if name not in columns:
             raise DataError(f"There is no column “{name}” to filter by.")
-        column = quote(name)
-        if not isinstance(wanted, Mapping):
-            parts.append(f"{column} = ?")
-            values.append(wanted)
-            continue
-        kind, given = wanted.get("type"), wanted.get("filter", wanted.get("dateFrom"))
-        if kind == "blank":
-            parts.append(f"{column} IS NULL")
-        elif kind == "notBlank":
-            parts.append(f"{column} IS NOT NULL")
-        elif kind in _COMPARE:
-            parts.append(f"{column} {_COMPARE[kind]} ?")
-            values.append(given)
-        elif kind == "inRange":
-            parts.append(f"{column} BETWEEN ? AND ?")
-            values += [given, wanted.get("filterTo", wanted.get("dateTo"))]
-        elif kind in {"contains", "notContains", "startsWith", "endsWith"}:
-            how = {"startsWith": "starts_with", "endsWith": "ends_with"}.get(kind, "contains")
-            negate = "NOT " if kind == "notContains" else ""
-            parts.append(f"{negate}{how}(lower({column}::VARCHAR), lower(?))")
-            values.append(str(given))
-        else:
-            raise DataError(f"“{kind}” is not a filter this grid knows.")
+        text, bound = _condition(quote(name), wanted)
+        parts.append(text)
+        values += bound
     return " AND ".join(parts), values
+
+
+def _condition(column: str, wanted: Any) -> tuple[str, list[Any]]:
+    if not isinstance(wanted, Mapping):
+        return f"{column} = ?", [wanted]
+    if several := _several(wanted):
+        texts, bound = zip(*(_condition(column, each) for each in several), strict=True)
+        joint = " OR " if wanted.get("operator") == "OR" else " AND "
+        return f"({joint.join(texts)})", [value for values in bound for value in values]
+    kind, given, last = _said(wanted)
+    if kind in _BLANK:
+        return f"{column} {_BLANK[kind]}", []
+    if kind in _COMPARE:
+        return f"{column} {_COMPARE[kind]} ?", [given]
+    if kind == "inRange":
+        return f"{column} BETWEEN ? AND ?", [given, last]
+    how = {"startsWith": "starts_with", "endsWith": "ends_with"}.get(kind, "contains")
+    negate = "NOT " if kind == "notContains" else ""
+    return f"{negate}{how}(lower({column}::VARCHAR), lower(?))", [str(given)]
+
+
+def _several(wanted: Mapping[str, Any]) -> Sequence[Any]:
+    """The conditions of a filter that joins some."""
+    listed = wanted.get("conditions")
+    return listed if isinstance(listed, list) else ()
+
+
+def _said(wanted: Mapping[str, Any]) -> tuple[str, Any, Any]:
+    """The kind of a filter, its value, and the end of its range."""
+    kind = wanted.get("type")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise DataError(f"“{kind}” is not a filter this grid knows.")
+    return kind, wanted.get("filter", wanted.get("dateFrom")), wanted.get("filterTo", wanted.get("dateTo"))
 
 
 def page_of(
     rows: Sequence[dict[str, Any]], start: int, stop: int, *, sort: Sequence[tuple[str, bool]] = (), where: Mapping[str, Any]
 ) -> tuple[list[dict[str, Any]], int]:
     """The same of a small table that is in memory already: its rows, and how many match."""
-    found = [row for row in rows if all(_matches(row.get(name), wanted) for name, wanted in where.items())]
+    for name in where:
+        if rows and name not in rows[0]:
+            raise DataError(f"There is no column “{name}” to filter by.")
+    try:
+        found = [row for row in rows if all(_matches(row[name], wanted) for name, wanted in where.items())]
+    except TypeError:
+        raise DataError("A column cannot be compared with a value of another kind.") from None
     for name, down in reversed(sort):
         present = [row for row in found if row.get(name) is not None]
         absent = [row for row in found if row.get(name) is None]
@@ -105,19 +130,19 @@ def page_of(
 def _matches(value: Any, wanted: Any) -> bool:
     if not isinstance(wanted, Mapping):
         return value == wanted
-    kind, given = wanted.get("type"), wanted.get("filter", wanted.get("dateFrom"))
-    if kind in {"blank", "notBlank"}:
+    if several := _several(wanted):
+        return (any if wanted.get("operator") == "OR" else all)(_matches(value, each) for each in several)
+    kind, given, last = _said(wanted)
+    if kind in _BLANK:
         return (value is None) == (kind == "blank")
     if value is None:
         return False
-    if kind in {"contains", "notContains", "startsWith", "endsWith"}:
+    if kind in _PARTS:
         text, part = str(value).lower(), str(given).lower()
         found = {"startsWith": text.startswith, "endsWith": text.endswith}.get(kind, text.__contains__)(part)
         return found != (kind == "notContains")
     if kind == "inRange":
-        return given <= value <= wanted.get("filterTo", wanted.get("dateTo"))
-    if kind not in _COMPARE:
-        raise DataError(f"“{kind}” is not a filter this grid knows.")
+        return given <= value <= last
     compare = {"=": operator.eq, "<>": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
     return compare[_COMPARE[kind]](value, given)
 
@@ -129,6 +154,7 @@ class Reader:
         """`root` is the folder below which files may be read."""
         self._root = root
         self._process: subprocess.Popen[bytes] | None = None
+        self._spill: Path | None = None  # the child's, removed here, since a killed child cannot
         self._turn = threading.Lock()
         self._last = 0.0
 
@@ -138,7 +164,7 @@ class Reader:
         return process.pid if process is not None and process.poll() is None else None
 
     def ask(self, path: Path, sql: str, values: Sequence[Any] = ()) -> list[list[Any]]:
-        """Ask `sql`, in which FILE stands for the Parquet file at `path`; rows come as plain lists.
+        """Ask `sql`, in which FILE is the table of the Parquet file at `path`; rows come as plain lists.
 
         Raises
         ------
@@ -153,10 +179,17 @@ class Reader:
                 answer = self._exchange(question)
             except (BrokenPipeError, EOFError):
                 self._end()
-                answer = self._exchange(question)  # it died: once more
+                answer = self._exchange_again(question)
         if "error" in answer:
             raise DataError(f"The table could not be read: {answer['error']}")
         return answer["rows"]
+
+    def _exchange_again(self, question: bytes) -> dict[str, Any]:
+        try:
+            return self._exchange(question)  # it died: once more
+        except (BrokenPipeError, EOFError):
+            self._end()
+            raise DataError("The table could not be read: its reader ended twice. Ask for less at a time.") from None
 
     def rest(self) -> None:
         """End the process when it was idle long enough; called by the timer."""
@@ -189,9 +222,12 @@ class Reader:
         return json.loads(heard)
 
     def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is not None:
+            self._end()
+        if self._process is None:
+            self._spill = Path(tempfile.mkdtemp(prefix="datainsights-reader-"))
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "services.reader", str(self._root)],
+                [sys.executable, "-m", "services.reader", str(self._root), str(self._spill)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 cwd=ROOT,
@@ -203,33 +239,45 @@ class Reader:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout):
+                assert pipe is not None
+                with contextlib.suppress(BrokenPipeError):  # half a question may still wait in it
+                    pipe.close()
             self._process = None
+        if self._spill is not None:
+            shutil.rmtree(self._spill, ignore_errors=True)
+            self._spill = None
 
 
-def serve(root: Path) -> None:
+def serve(root: Path, spill: Path) -> None:
     """Answer questions from standard input until it closes: the child's side."""
     import datetime as dt
+    import math
     from decimal import Decimal
 
     import duckdb
 
     def plain(value: Any) -> Any:
         if isinstance(value, Decimal):
-            return float(value)
+            value = float(value)
+        if isinstance(value, float) and not math.isfinite(value):
+            return None
         return value.isoformat() if isinstance(value, dt.date | dt.datetime) else value
 
-    with tempfile.TemporaryDirectory(prefix="datainsights-reader-") as spill:
-        con = connect(root, spill=Path(spill), memory_mb=MEMORY_MB, spill_mb=500)
-        for line in sys.stdin:
-            asked = json.loads(line)
-            source = f"read_parquet({literal(asked['file'])}, file_row_number=true)"
-            try:
-                rows = con.execute(asked["sql"].replace("FILE", source), asked["values"] or None).fetchall()
-                answer: dict[str, Any] = {"rows": [[plain(value) for value in row] for row in rows]}
-            except duckdb.Error as error:
-                answer = {"error": str(error).splitlines()[0][:300]}
-            print(json.dumps(answer, default=str), flush=True)
+    con = connect(root, spill=spill, memory_mb=MEMORY_MB, spill_mb=500)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        # A view: put into the text of the question, it would also stand where a column is called FILE.
+        source = f"SELECT * FROM read_parquet({literal(asked['file'])}, file_row_number=true)"
+        try:
+            con.execute(f"CREATE OR REPLACE VIEW FILE AS {source}")
+            rows = con.execute(asked["sql"], asked["values"] or None).fetchall()
+            answer: dict[str, Any] = {"rows": [[plain(value) for value in row] for row in rows]}
+        except duckdb.Error as error:
+            answer = {"error": str(error).splitlines()[0][:300]}
+        print(json.dumps(answer, default=str), flush=True)
+    shutil.rmtree(spill, ignore_errors=True)  # the server is gone
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]))
+    serve(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -83,7 +83,9 @@ def _put_table(folder: Path, name: str, made: Any, spill: Path) -> dict[str, Any
         columns = {each: [_plain(row[i]) for row in rows] for i, each in enumerate(made.schema.names)}
         text = json.dumps(columns, ensure_ascii=False, separators=(",", ":"))
         if len(text.encode()) <= SMALL:
-            (folder / f"{name}.json").write_text(text, encoding="utf-8")
+            part = folder / f".{name}.json"  # one made again replaces what may be read right now
+            part.write_text(text, encoding="utf-8")
+            part.replace(folder / f"{name}.json")
             target.unlink()
             return described | {"file": f"{name}.json", "bytes": len(text.encode())}
     return described | {"file": target.name}

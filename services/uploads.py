@@ -6,6 +6,7 @@ dropped from the page cache, which a small container needs for better things.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterable
@@ -85,17 +86,24 @@ def append(upload: Upload, offset: int, blocks: Iterable[bytes]) -> int:
     Raises
     ------
     FileRefused
-        `offset` is not where the file ends now, or more arrives than was declared.
+        `offset` is not where the file ends now, another part is arriving, or more arrives than was
+        declared.
     """
-    if offset != upload.offset:
-        raise FileRefused("This part of the file does not follow what is here already.")
     descriptor = os.open(upload.folder / CONTENT, os.O_WRONLY | os.O_APPEND)
     try:
+        try:
+            # A browser that lost its line asks again while the first request may still be written.
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FileRefused("Another part of this file is arriving.") from None
+        if offset != upload.offset:
+            raise FileRefused("This part of the file does not follow what is here already.")
         for block in blocks:
-            offset += len(block)
-            if offset > upload.length:
+            if offset + len(block) > upload.length:
                 raise FileRefused(f"“{upload.name}” is longer than was declared. Upload it again.")
-            os.write(descriptor, block)
+            offset += len(block)
+            while block:  # a disk that is nearly full takes a part of it
+                block = block[os.write(descriptor, block) :]
         os.fdatasync(descriptor)
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
     finally:

@@ -12,6 +12,7 @@ from dash.development.base_component import Component
 from layouts import blocks, charts, ids, runs, states, tables, words
 from layouts.icons import icon
 from layouts.pages.home import intake, sample_table, spread
+from services import roles
 from services.samples import Sample
 
 _ICONS = {
@@ -146,8 +147,13 @@ def value(number: Any, column: Mapping[str, Any]) -> str:
     if isinstance(number, str):
         return words.day(dt.date.fromisoformat(number[:10]))
     if column["type"] == "integer" and float(number).is_integer():
-        return words.count(number)
+        return str(int(number)) if _names_something(column["name"]) else words.count(number)
     return words.number_of(number, 2) if abs(number) >= 0.01 or number == 0 else words.short(number)
+
+
+def _names_something(name: str) -> bool:
+    """Whether a number is an id: nobody parts the thousands of an order number."""
+    return bool({"id", "no", "nr", "key", "code", "number", "zip", "year"} & set(roles.words(name)))
 
 
 def _tables(others: Sequence[Mapping[str, Any]], current: str) -> Component:
@@ -187,7 +193,7 @@ def column_panel(column: Mapping[str, Any]) -> html.Aside:
     close = html.Button(
         icon("x", size=18), id=ids.column("*"), className="icon-button", type="button", **{"aria-label": "Close"}
     )
-    title = [icon(_ICONS[column["type"]]), html.Span(column["name"])]
+    title = html.Span([icon(_ICONS[column["type"]]), html.Span(column["name"])], className="column-name")
     return blocks.side_panel(title, f"{kind} · {filled} filled", close, body, label=f"Figures of {column['name']}")
 
 

@@ -98,7 +98,7 @@ def glance(known: Mapping[str, Any], figures: Mapping[str, Any], offers: Sequenc
         blocks.header(
             known["name"],
             f"Added {made} · version {known['version']}",
-            [blocks.button("Open data", symbol="table", href="/data")],
+            [blocks.button("Open data", symbol="table-2", href="/data")],
         ),
         blocks.lede(lede(known, figures)),
         blocks.provenance(blocks.badge("All rows", "rows"), f"profiled in {words.duration(figures['seconds'])}"),

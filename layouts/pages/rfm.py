@@ -64,10 +64,16 @@ def view(result: StoredResult) -> html.Div:
         answers.grid(
             result,
             "customers",
-            {
-                "customer": "Customer", "recency_days": "Recency, days", "frequency": "Frequency",
-                "monetary": "Paid", "r": "R", "f": "F", "m": "M", "segment": "Segment",
-            },
+            [
+                answers.Shown("customer", "Customer", plain=True),
+                answers.Shown("recency_days", "Recency, days"),
+                answers.Shown("frequency", "Frequency"),
+                answers.Shown("monetary", "Monetary"),
+                answers.Shown("r", "R", width=72),
+                answers.Shown("f", "F", width=72),
+                answers.Shown("m", "M", width=72),
+                answers.Shown("segment", "Segment"),
+            ],
             title="Customers",
         ),
     )  # fmt: skip
@@ -100,7 +106,8 @@ def _treemap(result: StoredResult) -> Component:
         [words.plural(row["customers"], "customer"), f"{_share(row['revenue_share'])} of revenue"] for row in rows
     ]
     names = [row["segment"] for row in rows]
-    figure = charts.treemap(names, [row["customers"] for row in rows], each, texts)
+    brief = [f"{words.count(row['customers'])} · {_share(row['revenue_share'])}" for row in rows]
+    figure = charts.treemap(names, [row["customers"] for row in rows], each, texts, brief=brief)
     twin = blocks.Twin(
         columns=["Segment", "Customers", "Revenue per customer"],
         rows=[[row["segment"], words.count(row["customers"]), words.count(worth)] for row, worth in zip(rows, each, strict=True)],

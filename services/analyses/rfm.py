@@ -42,17 +42,17 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 SEGMENTS = {  # what to do about each
-    "Champions": "Thank them and ask for a review",
+    "Champions": "Thank them, ask for a review",
     "Loyal customers": "Offer the larger basket",
-    "Potential loyalists": "Win the next order with a membership",
-    "New customers": "Welcome them, ease the second order",
+    "Potential loyalists": "Win the next order",
+    "New customers": "Ease the second order",
     "Promising": "Show what others buy next",
-    "Need attention": "Give a reason to return soon",
+    "Need attention": "Give a reason to return",
     "About to sleep": "Remind them early",
-    "At risk": "Write now, about what they used to buy",
+    "At risk": "Write now, by product",
     "Cannot lose them": "Call them this week",
     "Hibernating": "Send a cheap reminder",
-    "Lost": "Make one last offer, then stop",
+    "Lost": "One last offer, then stop",
 }
 
 # The segment of R, FM: a row for each R from 1 to 5, in it a segment for each FM from 1 to 5.

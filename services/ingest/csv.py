@@ -191,6 +191,7 @@ class _Reading:
 
     def find_types(self) -> list[Decided]:
         """Decide the type of every column over every row."""
+        self.report(45, 100, "Finding the types")
         sample = max(1_000, min(types.SAMPLE, 1_000_000 // self.dialect.width))
         comma = self.dialect.delimiter != ","
         candidates = []
@@ -199,16 +200,14 @@ class _Reading:
             cells = self._ask(f"SELECT {column} FROM cells LIMIT {sample}")
             if sum(bool(cell) for (cell,) in cells) < 100 and self.rows > sample:
                 cells = self._ask(f"SELECT {column} FROM cells WHERE {column} <> '' LIMIT {sample // 4}")
-            candidates.append(
-                types.suspect(name, column, [cell for (cell,) in cells], rows=self.rows, comma=comma)
-            )
-        self._prove(candidates, self._share(45, 70, "Finding the types"))
+            candidates.append(types.suspect(name, column, [cell for (cell,) in cells], rows=self.rows, comma=comma))
+        self._prove(candidates, 45, 70)
         decided = [types.decide(candidate, self.rows) for candidate in candidates]
         undone = [place for place, one in enumerate(decided) if not one.value]
         for place in undone:
             candidates[place].reads_as = "text"
             candidates[place].proved.clear()
-        self._prove([candidates[place] for place in undone], self._share(70, 75, "Finding the types"))
+        self._prove([candidates[place] for place in undone], 70, 75)
         for place in undone:
             decided[place] = types.decide(candidates[place], self.rows)
         unnamed = [place for place in self.dialect.unnamed if not candidates[place].proved["filled"]]
@@ -302,18 +301,12 @@ class _Reading:
         if mended.cut_off:
             self.notes.append("The last line is incomplete. The file may have been cut off.")
 
-    def _prove(self, candidates: list[Candidate], watch: Callable[[float], None]) -> None:
-        at_once = 40
-        for start in range(0, len(candidates), at_once):
-            batch = candidates[start : start + at_once]
-            proofs = [(candidate, proof) for candidate in batch for proof in candidate.proofs()]
-            share = len(candidates)
-            answer = self._run(
-                f"SELECT {', '.join(proof.sql for _, proof in proofs)} FROM cells",
-                lambda done, start=start, share=share: watch(min(1.0, (start + done * at_once) / share)),
-            )
-            for (candidate, proof), value in zip(proofs, answer.fetchone(), strict=True):
-                candidate.proved[proof.name] = value
+    def _prove(self, candidates: list[Candidate], start: int, end: int) -> None:
+        for done, candidate in enumerate(candidates):
+            sql, wanted = types.prove(candidate, "cells")
+            step = (end - start) / len(candidates)
+            share = self._share(start + done * step, start + (done + 1) * step, f"Reading {candidate.name}")
+            candidate.proved |= zip(wanted, self._run(sql, share).fetchone(), strict=True)
 
     def _ask(self, sql: str) -> list[tuple[Any, ...]]:
         return self.con.execute(sql).fetchall()
@@ -321,6 +314,6 @@ class _Reading:
     def _run(self, sql: str, watch: Callable[[float], None]) -> Any:
         return duck.execute(self.con, sql, watch)
 
-    def _share(self, start: int, end: int, label: str) -> Callable[[float], None]:
+    def _share(self, start: float, end: float, label: str) -> Callable[[float], None]:
         """Progress of one step, from 0 to 1, as its share of the whole."""
         return lambda done: self.report(round(start + (end - start) * done), 100, label)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from services.duck import literal
@@ -31,10 +31,7 @@ _FLAGS = (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"))
 _FORMATTED = r"\d{1,2}([/.-])\d{1,2}\1(\d{4}|\d{2})"
 _TIME = r"([ T]+)(\d{1,2}:\d{2})(:\d{2})?([.]\d{1,6})?( ?[AaPp][Mm])?"
 _NUM = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?"
-_ISO = (
-    "[0-9]{4}-[0-9]{2}-[0-9]{2}"
-    "([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
-)
+_ISO = "[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
 _DATE_WORDS = frozenset({"date", "day", "datum", "dt", "ymd", "yyyymmdd", "fecha", "jour", "tag"})
 _KEY_WORDS = frozenset(
     {"id", "key", "code", "no", "nr", "num", "number", "sku", "zip", "zipcode", "postcode", "uuid", "guid", "isbn"}
@@ -67,9 +64,11 @@ class Candidate:
 
     @property
     def is_number(self) -> str:
-        plain = f"regexp_full_match({self.number}, {literal(_NUM)})"
-        whole = f" AND isfinite(try_cast({self.number} AS DOUBLE))"
-        return f"({plain}{whole})" + (f" AND NOT contains({self.cell}, '.')" if self.comma else "")
+        """SQL: whether the cell is a finite number; the cast alone would take 1_000."""
+        number = self.number
+        plain = f"isfinite(try_cast({number} AS DOUBLE)) AND NOT contains({number}, '_')"
+        dots = f" AND NOT contains({self.cell}, '.')" if self.comma else ""
+        return f"coalesce({plain}{dots}, false)"
 
     def parsed(self, form: str) -> str:
         """SQL: the cell as a TIMESTAMP by the strptime format `form`, NULL when it is none."""
@@ -93,12 +92,17 @@ class Candidate:
             cast = f"CASE WHEN {self.offset} THEN {moved} ELSE {cast} END"
         return f"CASE WHEN regexp_full_match({self.cell}, {literal(_ISO)}) THEN {cast} END"
 
-    def proofs(self) -> list[Proof]:
-        """What must be known of every row before the type can be taken."""
+    @property
+    def fits(self) -> str:
+        """SQL: what every proof of this type asks, so that it is worked out once."""
+        return {"number": self.is_number, "iso": self.iso}.get(self.reads_as, "NULL")
+
+    def proofs(self, fits: str) -> list[Proof]:
+        """What must be known of every row before the type can be taken; `fits` is the column of that name."""
         cell, raw = self.cell, self.raw
         found = [Proof("filled", f"count({cell})"), Proof("bytes", f"coalesce(sum(strlen({raw})), 0)")]
         if self.reads_as == "number":
-            number, fits = self.number, self.is_number
+            number = self.number
             dotted = f"contains({number}, '.')"
             powered = f"(contains({number}, 'e') OR contains({number}, 'E'))"
             whole = f"{fits} AND NOT {dotted} AND NOT {powered}"
@@ -127,8 +131,8 @@ class Candidate:
         if self.reads_as == "iso":
             return [
                 *found,
-                Proof("fits", f"count({self.iso})"),
-                Proof("clocks", f"count(*) FILTER (({self.iso})::DATE <> {self.iso})"),
+                Proof("fits", f"count({fits})"),
+                Proof("clocks", f"count(*) FILTER ({fits}::DATE <> {fits})"),
                 Proof("offsets", f"count(*) FILTER ({self.offset})"),
             ]
         if self.reads_as == "date":
@@ -165,6 +169,20 @@ class Decided:
     notes: tuple[str, ...] = ()
     before: int = 0  # bytes in memory, read plainly
     after: int = 0
+
+
+def prove(candidate: Candidate, table: str) -> tuple[str, list[str]]:
+    """One SELECT that proves `candidate` over every row of `table`, and the names of its columns.
+
+    Three levels, since DuckDB works out an expression once for each level, and each time it is said.
+    One column at a time: eight together take half as long again.
+    """
+    raw = candidate.raw
+    short = replace(candidate, cell="v")
+    proofs = short.proofs("f")
+    asked = ", ".join(proof.sql for proof in proofs)
+    trimmed = f"SELECT {raw}, {candidate.cell} AS v FROM {table}"
+    return f"SELECT {asked} FROM (SELECT *, {short.fits} AS f FROM ({trimmed}))", [proof.name for proof in proofs]
 
 
 def allowed(filled: int) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from services import table
+from services.errors import NotFound
 from services.table import Spilled
 from services.workspace import new_id, read_json, write_json
 
@@ -46,8 +47,13 @@ def get(steps: Path, name: str, spill: Path) -> Any:
     NotFound
         It was not kept, or is damaged: the step is then simply made again.
     """
+    import duckdb
+
     folder = place(steps, name)
-    return _unpacked(read_json(folder / VALUE)["value"], folder, spill)
+    try:
+        return _unpacked(read_json(folder / VALUE)["value"], folder, spill)
+    except (duckdb.Error, OSError, LookupError, TypeError):
+        raise NotFound(f"The step “{name}” was not kept, or is damaged.") from None
 
 
 def _packed(value: Any, folder: Path, name: str) -> dict[str, Any]:

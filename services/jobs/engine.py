@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,14 +23,17 @@ from services.analysis import find
 from services.errors import NotFound, QueueFull
 from services.jobs import lanes, record, tasks
 from services.jobs.record import Record
-from services.jobs.supervisor import ENVIRONMENT, ROOT, Bounds
-from services.workspace import Home, Workspace, new_id
+from services.jobs.supervisor import ENVIRONMENT, ROOT, Bounds, sweep_strays
+from services.workspace import Home, Workspace, is_id, new_id
 
 if TYPE_CHECKING:
     from diskcache import Cache
 
 MOST_QUEUED = 20
 MOST_QUEUED_EACH = 3
+
+# What reading an index of noise ends in.
+_DAMAGED = (sqlite3.DatabaseError, zlib.error, ValueError)
 
 
 def open_index(folder: Path) -> Cache:
@@ -57,17 +61,17 @@ class Engine:
         self._guard = threading.Lock()
         try:
             self.index = open_index(home.server / "index")
-        except sqlite3.DatabaseError:
-            shutil.rmtree(home.server / "index", ignore_errors=True)
-            self.index = open_index(home.server / "index")
-        self.recover(everything=True)
+            self._remember()
+        except _DAMAGED:
+            self._rebuild()
+        self.recover()
 
     # Asking -------------------------------------------------------------------------------------
 
     def ask(
         self, workspace: Workspace, slug: str, dataset: dict[str, Any], raw: dict[str, Any], notes: tuple[str, ...] = ()
     ) -> Record:
-        """Ask an analysis' question: the live or finished run that answers it already, or a new one.
+        """Ask an analysis' question: the live run that asks it already, or a new one.
 
         Raises
         ------
@@ -134,13 +138,20 @@ class Engine:
 
     def live(self) -> list[tuple[Path, Record]]:
         """Every queued or running job with its folder, first come first."""
+        try:
+            return self._live()
+        except _DAMAGED:
+            self._rebuild()
+            return self._live()
+
+    def _live(self) -> list[tuple[Path, Record]]:
         found = []
         for job in list(self.index.iterkeys()):
             entry = self.index.get(job)
-            if not isinstance(entry, dict):
+            if not is_id(job) or not isinstance(entry, dict):  # what Dash keeps beside: a refusal, waiting to be read
                 continue
-            folder = self.home.workspace(entry["visitor"]).job(job)
             try:
+                folder = self.home.workspace(entry["visitor"]).job(job)
                 each = record.read(folder)
             except NotFound:
                 self.index.delete(job)
@@ -211,7 +222,10 @@ class Engine:
         heavy = lanes.holder(self.home.server, lanes.HEAVY)
         if heavy is None:
             return True
-        running = record.read(self.home.workspace(heavy["visitor"]).job(heavy["job"]))
+        try:
+            running = record.read(self.home.workspace(heavy["visitor"]).job(heavy["job"]))
+        except NotFound:  # its workspace was removed; it will end by itself
+            return False
         here = memory.limit(self.bounds.limit_mb)
         server = memory.anonymous_mb(memory.tree(self.bounds.server)) if self.bounds.server else 0.0
         taken = self.bounds.reserve_mb + server + (running.ceiling_mb or here.mb)
@@ -235,12 +249,13 @@ class Engine:
 
     def _after(self, supervisor: subprocess.Popen[bytes], folder: Path) -> None:
         code = supervisor.wait()
-        job = record.read(folder)
-        if code and job.state == "queued":  # it never got as far as the record: do not try for ever
-            incident = new_id()[:6].upper()
-            print(f"incident {incident}: the supervisor of job {job.id} ended with code {code}", file=sys.stderr)
-            message = "This is our mistake: the run could not be started. Nothing of yours was lost."
-            job.changed(state="failed", ended=time.time(), message=message, incident=incident).write(folder)
+        with contextlib.suppress(NotFound):  # its workspace may be gone
+            job = record.read(folder)
+            if code and job.state == "queued":  # it never got as far as the record: do not try for ever
+                incident = new_id()[:6].upper()
+                print(f"incident {incident}: the supervisor of job {job.id} ended with code {code}", file=sys.stderr)
+                message = "This is our mistake: the run could not be started. Nothing of yours was lost."
+                job.changed(state="failed", ended=time.time(), message=message, incident=incident).write(folder)
         self.recover()
         self.dispatch()
 
@@ -248,17 +263,27 @@ class Engine:
         with self._guard:
             self._supervisors = [each for each in self._supervisors if each.poll() is None]
 
-    def recover(self, *, everything: bool = False) -> None:
-        """Mark what says it runs but has no living supervisor; with `everything`, rebuild the index too."""
-        if everything:
-            for workspace in self.home.workspaces():
-                for each in self.mine(workspace):
-                    if each.is_live:
-                        self.index.set(each.id, {"visitor": each.visitor, "sequence": each.sequence})
+    def _rebuild(self) -> None:
+        """Make the index again: it cannot be read."""
+        with self._guard:
+            shutil.rmtree(self.home.server / "index", ignore_errors=True)
+            self.index = open_index(self.home.server / "index")
+            self._remember()
+
+    def _remember(self) -> None:
+        """Enter every live record into the index."""
+        for workspace in self.home.workspaces():
+            for each in self.mine(workspace):
+                if each.is_live:
+                    self.index.set(each.id, {"visitor": each.visitor, "sequence": each.sequence})
+
+    def recover(self) -> None:
+        """Mark what says it runs but has no living supervisor, and end what that one left behind."""
         for folder, each in self.live():
             if each.is_orphan:
                 each = record.read(folder)  # it may have ended between the two looks
                 if each.is_orphan:
+                    sweep_strays(each.id)
                     each.changed(
                         state="interrupted", ended=time.time(), pid=None, start=None,
                         message="Interrupted: the server was stopped or crashed while this ran.",

@@ -75,7 +75,7 @@ class Record:
     @property
     def left(self) -> float | None:
         """Seconds left, when that can be estimated: some steps are done and say how fast it goes."""
-        if self.state != "running" or not 0 < self.done < self.total:
+        if self.state != "running" or not 0.1 * self.total <= self.done < self.total:
             return None
         return self.seconds / self.done * (self.total - self.done)
 

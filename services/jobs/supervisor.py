@@ -30,6 +30,7 @@ PR_SET_CHILD_SUBREAPER = 36
 LOOK_EVERY = 0.05  # seconds between two looks at the job's memory and the cancel mark
 WRITE_EVERY = 0.25  # seconds between two writes of a running job's record
 ROOT = Path(__file__).parents[2]
+JOB = "DATAINSIGHTS_JOB"  # tells every process of a job, by its environment, whose it is
 
 # One native thread, and allocators that give memory back: measured, see "How it is built".
 ENVIRONMENT = {
@@ -62,7 +63,7 @@ def ceiling_mb(bounds: Bounds) -> int:
     others = {os.getpid(), *(memory.tree(bounds.server) if bounds.server else ())}
     if here.members is not None:
         others |= {int(pid) for pid in here.members.read_text().split()}
-    return int(here.mb - bounds.reserve_mb - memory.anonymous_mb(others))
+    return max(0, int(here.mb - bounds.reserve_mb - memory.anonymous_mb(others)))
 
 
 def begin(folder: Path, job: Record) -> Record:
@@ -91,6 +92,7 @@ def supervise(folder: Path, bounds: Bounds, changed: Callable[[Record], None] = 
 class _Keeper:
     def __init__(self, folder: Path, job: Record, changed: Callable[[Record], None]) -> None:
         self._folder, self._job, self._changed = folder, job, changed
+        self._ceiling = job.ceiling_mb or 0
         self._interrupted: int | None = None
         self._said: dict[str, Any] | None = None
         self._written = 0.0
@@ -111,7 +113,7 @@ class _Keeper:
                 stderr=log,
                 start_new_session=True,
                 cwd=ROOT,
-                env=os.environ | ENVIRONMENT | {"PYTHONPATH": _python_path(), "DATAINSIGHTS_JOB": self._job.id},
+                env=os.environ | ENVIRONMENT | {"PYTHONPATH": _python_path(), JOB: self._job.id},
             )
         os.close(speaking)
         try:
@@ -137,18 +139,16 @@ class _Keeper:
                     for line in lines:
                         self._hear(json.loads(line))
                     if not block:  # closed: the worker has ended, or is about to
-                        try:
-                            worker.wait(5)
-                        except subprocess.TimeoutExpired:
-                            return "hung"
-                        return None
+                        return None if _ends(worker.pid, seconds=5) else "hung"
+                elif _ends(worker.pid):  # a child of its own still holds the pipe
+                    return None
                 if self._interrupted is not None:
                     return "cancelled" if self._interrupted == signal.SIGINT else "interrupted"
                 if (self._folder / record.CANCEL).exists():
                     return "cancelled"
                 held = memory.anonymous_mb(memory.tree(worker.pid))
                 self._job = self._job.changed(memory_mb=held, peak_mb=max(held, self._job.peak_mb))
-                if self._job.ceiling_mb and held > self._job.ceiling_mb:
+                if held > self._ceiling:
                     return "memory"
                 if time.monotonic() - self._written > WRITE_EVERY:
                     self._write(self._job)
@@ -201,6 +201,27 @@ class _Keeper:
         self._written = time.monotonic()
         job.write(self._folder)
         self._changed(job)
+
+
+def _ends(pid: int, seconds: float = 0) -> bool:
+    """Whether a child has ended, or does so in time. It is not collected: until it is, its pid is its own."""
+    until = time.monotonic() + seconds
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def sweep_strays(job: str) -> None:
+    """Kill what a job's worker started and left, when the supervisor that should have done so is dead."""
+    mark = f"{JOB}={job}".encode()
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (place / "environ").read_bytes().split(b"\0"):
+                _kill(os.kill, int(place.name))
+        except OSError:
+            continue
 
 
 def sweep(worker: subprocess.Popen[bytes]) -> None:

@@ -40,7 +40,7 @@ def bound(ceiling_mb: int | None) -> None:
         os._exit(1)
     Path("/proc/self/oom_score_adj").write_text("1000")
     os.nice(10)
-    if ceiling_mb:
+    if ceiling_mb is not None:
         most = (ceiling_mb + SLACK_MB) * MB
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
@@ -63,7 +63,7 @@ class Running:
         steps = self._folder / results.STEPS
         try:
             value = checkpoints.get(steps, name, self._spill)
-        except (NotFound, OSError):
+        except NotFound:
             value = make()
             checkpoints.put(steps, name, value)
         self._say(kept=name)

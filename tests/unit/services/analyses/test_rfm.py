@@ -440,6 +440,13 @@ def test_many_customers_are_drawn_as_cells_and_all_are_in_them() -> None:
     assert {row["segment"] for row in tables["scatter"]} <= set(SEGMENTS)
 
 
+def test_a_cell_is_named_after_the_segment_most_of_it_is_in() -> None:
+    lines = [(f"{i:04}", i, 1, 1.0 if i < 5_000 else 2.0) for i in range(5_500)]
+    assert ask(shop(*lines), BY_AMOUNT)[1]["scatter"] == [
+        {"recency_days": 1.0, "frequency": 1.0, "customers": 5_500, "segment": "Lost"}
+    ]
+
+
 def test_bars_touch_and_hold_what_lies_between_their_edges() -> None:
     frame, params = ANALYSIS.example(5_000)
     _, tables = ask(Table.of(frame), params)

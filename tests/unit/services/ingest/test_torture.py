@@ -228,9 +228,7 @@ READ: dict[str, Case] = {
         notes=("1 cell of d only says",),
     ),
     "all missing": Case(content=b"a,b\n1,\n2,NA\n", table={"a": [1, 2], "b": [None, None]}, kinds="integer text"),
-    "spaces around": Case(
-        content=b"a , b\n 1 , x \n 2 , NA \n", table={"a": [1, 2], "b": [" x ", None]}
-    ),
+    "spaces around": Case(content=b"a , b\n 1 , x \n 2 , NA \n", table={"a": [1, 2], "b": [" x ", None]}),
     "yes and no": Case(
         content=b"a,b,c,d\nyes,TRUE,1,yes\nno,false,0,yes\nNo,,1,maybe\n",
         table={"a": [True, False, False], "b": [True, False, None], "c": [1, 0, 1], "d": ["yes", "yes", "maybe"]},

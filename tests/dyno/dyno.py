@@ -1,0 +1,257 @@
+"""A dyno on your desk: the real server, started as the Procfile says, inside a real memory cgroup.
+
+What counts is anonymous memory, the sum of RssAnon over the group's processes: page cache is given
+back under pressure. It is sampled every 50 ms by a thread of the test's own process, which is not in
+the group. Only what was started here is ended here; the group and the data folder go with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+ROOT = Path(__file__).parents[2]
+V1 = Path("/sys/fs/cgroup/memory")
+V2 = Path("/sys/fs/cgroup")
+MB = 1 << 20
+EVERY = 0.05  # seconds between two samples
+HANG = 180.0  # seconds after which something is taken to hang
+
+
+class NoGroup(Exception):
+    """This machine does not let us make a memory cgroup."""
+
+
+class Group:
+    """A memory cgroup, version 1 or 2."""
+
+    def __init__(self, mb: int) -> None:
+        """Make one with a limit of `mb`, swap included."""
+        name = f"datainsights-dyno-{os.getpid()}-{time.monotonic_ns()}"
+        try:
+            if (V1 / "memory.limit_in_bytes").exists():
+                self.folder, self._events = V1 / name, "memory.oom_control"
+                self.folder.mkdir()
+                limits = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")
+            else:
+                self.folder, self._events = V2 / name, "memory.events"
+                if "memory" not in (V2 / "cgroup.subtree_control").read_text().split():
+                    (V2 / "cgroup.subtree_control").write_text("+memory")
+                self.folder.mkdir()
+                limits = ("memory.max", "memory.swap.max")
+            (self.folder / limits[0]).write_text(str(mb * MB))
+            if (self.folder / limits[1]).exists():
+                (self.folder / limits[1]).write_text("0" if limits[1].endswith("max") else str(mb * MB))
+        except OSError as error:
+            if self.folder.is_dir():
+                self.folder.rmdir()
+            raise NoGroup(f"No memory cgroup can be made here ({error}): run as root, outside a sandbox.") from error
+
+    def pids(self) -> list[int]:
+        return [int(pid) for pid in (self.folder / "cgroup.procs").read_text().split()]
+
+    def oom_kills(self) -> int:
+        """How many processes of the group the kernel has killed for memory."""
+        said = dict(line.split() for line in (self.folder / self._events).read_text().splitlines())
+        return int(said["oom_kill"])
+
+    def end(self) -> None:
+        """Kill what is left in the group and remove it."""
+        deadline = time.monotonic() + 30
+        while (left := self.pids()) and time.monotonic() < deadline:
+            for pid in left:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+            time.sleep(0.05)
+        while True:  # the kernel takes a moment to let go of the last one
+            try:
+                self.folder.rmdir()
+                return
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+
+def _kilobytes(path: str, name: bytes) -> int:
+    try:
+        with open(path, "rb") as lines:
+            return next((int(line.split()[1]) for line in lines if line.startswith(name)), 0)
+    except OSError:  # it ended meanwhile
+        return 0
+
+
+@dataclass
+class Phase:
+    """A stretch of time: how long it took, and the most anonymous memory the group held in it, in MB."""
+
+    name: str
+    seconds: float = 0.0
+    peak_mb: float = 0.0
+
+
+class Dyno:
+    """The dashboard with `mb` megabytes of memory; `with Dyno(512) as dyno:` serves until the block ends."""
+
+    def __init__(self, mb: int, **settings: str) -> None:
+        """`settings` are environment variables of the server."""
+        self._mb, self._settings = mb, settings
+        self.peak_mb = 0.0
+        self._phases: list[Phase] = []
+        self._over = threading.Event()
+
+    def __enter__(self) -> Self:
+        self._group = Group(self._mb)
+        try:
+            self.folder = Path(tempfile.mkdtemp(prefix="datainsights-dyno-"))
+            self.data = self.folder / "data"
+            self.port = _free_port()
+            self._log = self.folder / "server.log"
+            self._server = self._start()
+            self._sampler = threading.Thread(target=self._sample, daemon=True, name="sampler")
+            self._sampler.start()
+            self.until(self._answers, "the server to answer")
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            print(f"\nServer log:\n{self.log()}", file=sys.stderr)
+        self._end()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        """Run the line of the Procfile in the group, with nothing of our own environment but the path."""
+        line = (ROOT / "Procfile").read_text().strip().removeprefix("web:").strip()
+        own = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        given = {"PATH": path, "PORT": str(self.port), "DATA_DIR": str(self.data), **self._settings}
+        with open(self._log, "wb") as log:
+            return subprocess.Popen(
+                ["/bin/sh", "-c", f'echo $$ > "$0" && exec env {line}', str(self._group.folder / "cgroup.procs")],
+                cwd=ROOT,
+                env=own | given,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _answers(self) -> bool:
+        if self._server.poll() is not None:
+            raise RuntimeError(f"The server ended with code {self._server.returncode}.\n{self.log()}")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_pulse", timeout=10) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _end(self) -> None:
+        """End the server as a platform does, then whatever is left of it, then the group and the folder."""
+        self._over.set()
+        server = getattr(self, "_server", None)
+        if server is not None:
+            if server.poll() is None:
+                server.terminate()
+            try:
+                server.wait(20)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+        if (sampler := getattr(self, "_sampler", None)) is not None:
+            sampler.join()
+        self._group.end()
+        if (folder := getattr(self, "folder", None)) is not None:
+            shutil.rmtree(folder)
+
+    # Memory -------------------------------------------------------------------------------------
+
+    def _sample(self) -> None:
+        while not self._over.wait(EVERY):
+            held = self.anonymous_mb()
+            self.peak_mb = max(self.peak_mb, held)
+            for phase in list(self._phases):
+                phase.peak_mb = max(phase.peak_mb, held)
+
+    def anonymous_mb(self) -> float:
+        return sum(_kilobytes(f"/proc/{pid}/status", b"RssAnon:") for pid in self._group.pids()) / 1024
+
+    def pss_mb(self) -> float:
+        """Resident memory of the whole tree, each shared page split among those who share it."""
+        return sum(_kilobytes(f"/proc/{pid}/smaps_rollup", b"Pss:") for pid in self._group.pids()) / 1024
+
+    def oom_kills(self) -> int:
+        return self._group.oom_kills()
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[Phase]:
+        """Measure a stretch of time."""
+        phase, began = Phase(name), time.monotonic()
+        self._phases.append(phase)
+        try:
+            yield phase
+        finally:
+            self._phases.remove(phase)
+            phase.seconds = time.monotonic() - began
+
+    # What it does -------------------------------------------------------------------------------
+
+    def programs(self) -> list[str]:
+        """The command line of every process in the group."""
+        found = []
+        for pid in self._group.pids():
+            try:
+                found.append(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip())
+            except OSError:
+                continue
+        return found
+
+    def record(self, job: str) -> dict[str, Any]:
+        """The record of a job, whoever's it is."""
+        return json.loads(next(self.data.glob(f"visitors/*/jobs/{job}/record.json")).read_text())
+
+    def result(self, key: str) -> Path:
+        """The folder of a result."""
+        return next(self.data.glob(f"visitors/*/results/{key}"))
+
+    def dataset(self, dataset: str) -> Path:
+        """The folder of a dataset."""
+        return next(self.data.glob(f"visitors/*/datasets/{dataset}"))
+
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")[-8_000:]
+
+    def until(self, true: Callable[[], bool], what: str, *, seconds: float = HANG) -> None:
+        """Wait until `true`; more than `seconds` of it is a hang."""
+        deadline = time.monotonic() + seconds
+        while not true():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Waited {seconds:.0f} s for {what}.\n{self.programs()}\n{self.log()}")
+            time.sleep(0.1)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
