@@ -246,7 +246,7 @@ def _grids(app: Dash) -> None:
         Output(ids.grid(MATCH), "filterModel"),
         Input(ids.pick(MATCH, ALL, ALL), "n_clicks"),
         Input(ids.mark(MATCH, ALL), "clickData"),
-        Input(ids.unpick(MATCH), "n_clicks"),
+        Input(ids.unpick(MATCH, ALL), "n_clicks"),
         prevent_initial_call=True,
     )
 

@@ -81,7 +81,9 @@ def run(slug: str, file: str, given: list[str], out: str | None, settings: Setti
         return _result(stored, job, notes, out, workspace.folder), 0
 
 
-def _result(stored: results.StoredResult, job: Record, notes: tuple[str, ...], out: str | None, spill: Path) -> dict[str, Any]:
+def _result(
+    stored: results.StoredResult, job: Record, notes: tuple[str, ...], out: str | None, spill: Path
+) -> dict[str, Any]:
     tables = {}
     for name, table in stored.tables.items():
         written = None

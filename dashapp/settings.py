@@ -14,6 +14,9 @@ class BadSetting(Exception):
     """An environment variable that cannot be read; the message names it."""
 
 
+_FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
 def _setting(default: Any, help: str) -> Any:
     return dataclasses.field(default=default, metadata={"help": help})
 
@@ -25,7 +28,9 @@ class Settings:
     port: int = _setting(8050, "Port the server listens on.")
     host: str = _setting("127.0.0.1", "Address the server listens on; a container wants 0.0.0.0.")
     data_dir: Path = _setting(Path("data"), "Folder that holds everything stored; made readable by this user only.")
-    secret_key: str = _setting("", "Signs cookies. Empty: one is made and kept in DATA_DIR, so a restart keeps sessions.")
+    secret_key: str = _setting(
+        "", "Signs cookies. Empty: one is made and kept in DATA_DIR, so a restart keeps sessions."
+    )
     secure_cookies: bool = _setting(False, "Send cookies over HTTPS only; set it where the platform ends TLS.")
     memory_limit_mb: int = _setting(512, "Memory that may be used, where no container sets a limit.")
     reserve_mb: int = _setting(48, "Memory that no job may take, so that the server always answers.")
@@ -54,7 +59,8 @@ class Settings:
             try:
                 given[each.name] = _read(text, each.default)
             except ValueError:
-                raise BadSetting(f"{name} is “{text}”, and a whole number is needed.") from None
+                needed = "yes or no" if isinstance(each.default, bool) else "a whole number from 0 up"
+                raise BadSetting(f"{name} is “{text}”, and {needed} is needed.") from None
         settings = cls(**given)
         if settings.nav_lock not in {"everyone", "owner"}:
             raise BadSetting(f"NAV_LOCK is “{settings.nav_lock}”: say everyone or owner.")
@@ -63,8 +69,13 @@ class Settings:
 
 def _read(text: str, default: Any) -> Any:
     if isinstance(default, bool):
-        return text.lower() in {"1", "true", "yes", "on"}
-    return type(default)(text)
+        if text.lower() not in _FLAGS:
+            raise ValueError(text)
+        return _FLAGS[text.lower()]
+    value = type(default)(text)
+    if isinstance(value, int) and value < 0:
+        raise ValueError(text)
+    return value
 
 
 def table() -> list[tuple[str, str, str]]:

@@ -58,9 +58,9 @@ def picked(table: Any) -> dict[str, Any]:
     return {"type": "picked", "table": table}
 
 
-def unpick(table: Any) -> dict[str, Any]:
-    """What removes the filter of a grid."""
-    return {"type": "unpick", "table": table}
+def unpick(table: Any, at: Any = "badge") -> dict[str, Any]:
+    """What removes the filter of a grid; it is there only while there is one, hence `at`, to be ALL."""
+    return {"type": "unpick", "table": table, "at": at}
 
 
 def pick(table: Any, column: Any, value: Any) -> dict[str, Any]:

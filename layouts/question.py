@@ -46,7 +46,7 @@ def _field(each: Field, schema: Schema, values: Mapping[str, Any]) -> html.Div:
     drawn.children[0].htmlFor = json.dumps(
         ids.param(each.name), sort_keys=True, separators=(",", ":")
     )
-    error = html.Div(id=ids.error(each.name), className="error-slot", role="alert")
+    error = html.Div(id=ids.error(each.name), className="error-slot", **{"aria-live": "polite"})
     return html.Div([drawn, error], id=ids.field(each.name), hidden=not each.matters(values))
 
 

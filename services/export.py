@@ -10,7 +10,7 @@ import csv
 import datetime as dt
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,19 @@ FORMATS = ("csv", "xlsx", "md")
 SLICE = 20_000  # rows held at a time
 MOST_XLSX = 1_000_000  # a sheet ends at 1,048,576 rows
 HEAD = 12  # rows of each table that the Markdown shows
+_FIRST_YEAR = 1900  # of a workbook's calendar; earlier days are written as text
+_DIGITS = 10**15  # a workbook keeps 15 digits of a number; longer ones are written as text
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,60}(\.raw)?\.(csv|xlsx|md)")
 _FORMULA = re.compile(r"^[=+@\t\r\n-]")
+
+
+def _optional(parse: Callable[[str], dt.date]) -> Callable[[str | None], dt.date | None]:
+    return lambda text: None if text is None else parse(text)
+
+
+# How JSON's text becomes the day that the table held: a workbook tells days from text.
+_DAYS = {"date": _optional(dt.date.fromisoformat), "datetime": _optional(dt.datetime.fromisoformat)}
 
 
 def file_name(asked: Mapping[str, Any]) -> str:
@@ -40,15 +50,15 @@ def is_file_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def write(
-    stored: StoredResult, asked: Mapping[str, Any], target: Path, *, spill: Path, memory_mb: int = 160
-) -> None:
+def write(stored: StoredResult, asked: Mapping[str, Any], target: Path, *, spill: Path, memory_mb: int = 160) -> None:
     """Write what is asked to `target`, complete or not at all.
 
     Raises
     ------
     DataError
         More rows than a sheet of a workbook takes.
+    NotFound
+        The result has no such table.
     """
     part = target.with_name(f".{target.name}")
     raw = bool(asked.get("raw"))
@@ -56,6 +66,8 @@ def write(
         part.write_text(markdown(stored, spill), encoding="utf-8")
     else:
         name = asked["table"]
+        if name not in stored.tables:
+            raise NotFound(f"This result has no table “{name}”.")
         columns = [column["name"] for column in stored.tables[name]["columns"]]
         blocks = rows(stored, name, spill, memory_mb)
         if asked["format"] == "csv":
@@ -72,6 +84,9 @@ def rows(stored: StoredResult, name: str, spill: Path, memory_mb: int = 160) -> 
     path = stored.file(name)
     if path.suffix == ".json":
         columns = json.loads(path.read_text(encoding="utf-8"))
+        for column in stored.tables[name]["columns"]:
+            if column["kind"] in _DAYS:
+                columns[column["name"]] = [_DAYS[column["kind"]](text) for text in columns[column["name"]]]
         yield list(zip(*columns.values(), strict=True))
         return
     table = Spilled.at(path, spill=spill, memory_mb=memory_mb)
@@ -100,6 +115,7 @@ def to_xlsx(target: Path, columns: Sequence[str], blocks: Iterator[Sequence[Sequ
     with xlsxwriter.Workbook(str(target), options) as book:
         bold = book.add_format({"bold": True})
         days = book.add_format({"num_format": "yyyy-mm-dd"})
+        times = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
         sheet = book.add_worksheet()
         sheet.freeze_panes(1, 0)
         sheet.write_row(0, 0, columns if raw else [_safe(name) for name in columns], bold)
@@ -108,10 +124,14 @@ def to_xlsx(target: Path, columns: Sequence[str], blocks: Iterator[Sequence[Sequ
             for row in block:
                 at += 1
                 for place, value in enumerate(row):
-                    if isinstance(value, dt.date | dt.datetime):
-                        sheet.write_datetime(at, place, value, days)
+                    if isinstance(value, dt.date) and value.year >= _FIRST_YEAR:
+                        plain = value.replace(tzinfo=None) if isinstance(value, dt.datetime) else value
+                        sheet.write_datetime(at, place, plain, times if isinstance(value, dt.datetime) else days)
+                    elif isinstance(value, bool | float | Decimal) or (isinstance(value, int) and abs(value) < _DIGITS):
+                        sheet.write(at, place, float(value) if isinstance(value, Decimal) else value)
                     elif value is not None:
-                        sheet.write(at, place, float(value) if isinstance(value, Decimal) else _cell(value, raw))
+                        text = str(_cell(value))
+                        sheet.write_string(at, place, text if raw else _safe(text))
 
 
 def markdown(stored: StoredResult, spill: Path) -> str:
@@ -145,13 +165,13 @@ def _line(cells: Sequence[Any]) -> str:
 def _said(value: Any) -> str:
     if value is None:
         return ""
-    return f"{value:,.6g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float | Decimal):
+        return f"{value:,.2f}" if 100_000 <= abs(value) < _DIGITS else f"{value:,.6g}"
+    return str(_cell(value))
 
 
-def _cell(value: Any, raw: bool = True) -> Any:
-    if isinstance(value, dt.date | dt.datetime):
-        return value.isoformat()
-    return value if raw else _safe(value)
+def _cell(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, dt.date | dt.datetime) else value
 
 
 def _safe(value: Any) -> Any:

@@ -110,7 +110,12 @@ def _said(wanted: Mapping[str, Any]) -> tuple[str, Any, Any]:
 
 
 def page_of(
-    rows: Sequence[dict[str, Any]], start: int, stop: int, *, sort: Sequence[tuple[str, bool]] = (), where: Mapping[str, Any]
+    rows: Sequence[dict[str, Any]],
+    start: int,
+    stop: int,
+    *,
+    sort: Sequence[tuple[str, bool]] = (),
+    where: Mapping[str, Any],
 ) -> tuple[list[dict[str, Any]], int]:
     """The same of a small table that is in memory already: its rows, and how many match."""
     for name in where:
@@ -143,7 +148,14 @@ def _matches(value: Any, wanted: Any) -> bool:
         return found != (kind == "notContains")
     if kind == "inRange":
         return given <= value <= last
-    compare = {"=": operator.eq, "<>": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+    compare = {
+        "=": operator.eq,
+        "<>": operator.ne,
+        "<": operator.lt,
+        "<=": operator.le,
+        ">": operator.gt,
+        ">=": operator.ge,
+    }
     return compare[_COMPARE[kind]](value, given)
 
 

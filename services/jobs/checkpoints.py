@@ -52,7 +52,7 @@ def get(steps: Path, name: str, spill: Path) -> Any:
     folder = place(steps, name)
     try:
         return _unpacked(read_json(folder / VALUE)["value"], folder, spill)
-    except (duckdb.Error, OSError, LookupError, TypeError):
+    except (duckdb.Error, OSError, LookupError, TypeError, ValueError):
         raise NotFound(f"The step “{name}” was not kept, or is damaged.") from None
 
 

@@ -32,7 +32,7 @@ class Detached:
         """Note the step that begins."""
         self.reports.append((done, total, label))
 
-    def keep(self, name: str, make: Callable[[], T], *, seconds: float | None = None) -> T:  # noqa: ARG002
+    def keep(self, name: str, make: Callable[[], T], *, seconds: float | None = None) -> T:
         """Make the step at once; it is never stopped and never found again."""
         return make()
 

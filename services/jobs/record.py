@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from services.errors import NotFound
 from services.memory import is_alive
 from services.workspace import read_json, write_json
 
@@ -92,10 +93,13 @@ def read(folder: Path) -> Record:
     Raises
     ------
     NotFound
-        There is none.
+        There is none, or it is damaged.
     """
     said = read_json(folder / FILE)
-    for name in ("steps", "kept", "stopped", "notes"):
-        said[name] = tuple(said.get(name, ()))
     known = {each.name for each in dataclasses.fields(Record)}
-    return Record(**{name: value for name, value in said.items() if name in known})
+    try:
+        for name in ("steps", "kept", "stopped", "notes"):
+            said[name] = tuple(said.get(name, ()))
+        return Record(**{name: value for name, value in said.items() if name in known})
+    except (AttributeError, TypeError):
+        raise NotFound("This does not exist any more, or never did.") from None

@@ -174,9 +174,7 @@ class _Keeper:
         end = said.get("end") or reason
         if end == "done":
             took = {"label": job.label, "seconds": time.time() - (job.step_started or time.time())}
-            return job.changed(
-                state="done", outcome=said.get("outcome"), done=job.total, steps=(*job.steps, took)
-            )
+            return job.changed(state="done", outcome=said.get("outcome"), done=job.total, steps=(*job.steps, took))
         if end == "failed":
             incident = said.get("incident")
             message = said.get("message") or "This is our mistake. Nothing of yours was lost; run it again."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import time
@@ -12,7 +11,6 @@ from typing import Any
 
 from services import datasets, params, results, roles
 from services.analysis import find
-from services.errors import NotFound
 from services.jobs.record import Record
 from services.jobs.worker import Running
 from services.table import ABOUT, Table
@@ -28,9 +26,7 @@ def perform(job: Record, folder: Path, spill: Path, say: Say) -> dict[str, Any]:
     """Do what the record asks and return what it adds to the record: outcome, rows used."""
     workspace = Workspace(folder.parent.parent)
     buffer = min(BUFFER_MB, max(48, (job.ceiling_mb or 1_000) * 2 // 5))
-    return {"analysis": _analyse, "ingest": _take_in, "export": _export}[job.task](
-        job, workspace, spill, say, buffer
-    )
+    return {"analysis": _analyse, "ingest": _take_in, "export": _export}[job.task](job, workspace, spill, say, buffer)
 
 
 def _analyse(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: int) -> dict[str, Any]:
@@ -109,8 +105,7 @@ def _export(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: in
     say(progress=[0, 1, "Writing the file"])
     target = stored.folder / results.EXPORTS / export.file_name(job.params)
     target.parent.mkdir(exist_ok=True)
-    with contextlib.suppress(NotFound):
-        export.write(stored, job.params, target, spill=spill, memory_mb=buffer)
+    export.write(stored, job.params, target, spill=spill, memory_mb=buffer)
     return {"outcome": target.name}
 
 

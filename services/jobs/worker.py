@@ -7,6 +7,7 @@ writes the record. Run as `python -m services.jobs.worker FOLDER PIPE`.
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import resource
@@ -114,6 +115,8 @@ def _is_memory(error: BaseException | None) -> bool:
     """Whether `error`, or what caused it, is some library's way to say that memory ran out."""
     while error is not None:
         if isinstance(error, MemoryError) or "bad_alloc" in str(error):
+            return True
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
             return True
         if type(error).__name__ in {"OutOfMemoryException", "ArrowMemoryError"}:
             return True

@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.cookiejar import CookieJar
 from pathlib import Path
 from types import TracebackType
@@ -70,8 +70,9 @@ class Visitor:
 class Tab:
     """A page load: what Dash's renderer knows of it."""
 
-    def __init__(self, visitor: Visitor, path: str) -> None:
-        self._visitor = visitor
+    def __init__(self, visitor: Visitor, path: str, *, follow: bool = True) -> None:
+        """Load the page at `path`; without `follow`, only look at it: what its components would ask is not asked."""
+        self._visitor, self._callbacks = visitor, []
         page = visitor.send("GET", path)[2].decode()
         self._end = re.search(r'"end_id":"([^"]+)"', page)[1]  # type: ignore[index]
         for address in re.findall(r'(?:src|href)="(/[^"]+)"', page):
@@ -82,7 +83,16 @@ class Tab:
         self._callbacks = [
             each for each in visitor.read("/_dash-dependencies") if not each.get("clientside_function")
         ]
-        self.go(path)
+        if follow:
+            self.go(path)
+
+    def look(self, path: str) -> None:
+        """Read the page at `path`, as the address and its content say it, and fire nothing else."""
+        self.parts["_pages_location"].update(pathname=path, search="")
+        address: list[Where] = [("_pages_location", "pathname"), ("_pages_location", "search")]
+        for each in self._callbacks:
+            if self._changed(each, dict.fromkeys(address)):
+                self._fire(each, address)
 
     def go(self, path: str) -> None:
         """Follow a link, and everything that the new page fires."""
@@ -132,14 +142,16 @@ class Tab:
 
     def _fire(self, callback: dict[str, Any], changed: list[Where]) -> tuple[dict[Where, Any], list[Where]]:
         """Ask the server; what changed by its answer, and the properties of components that are new."""
-        outputs = [part.rpartition(".")[::2] for part in re.findall(r"(?:\.\.)?(.+?\.[a-zA-Z_]+(?:@\w+)?)(?:\.\.|$)", callback["output"])]
+        written = callback["output"]
+        many = written.startswith("..")
+        outputs = [part.rpartition(".")[::2] for part in (written[2:-2].split("...") if many else [written])]
         match = {}
         for each in callback["inputs"]:
             for name, _ in changed:
                 match |= _wild(each["id"], name)
         try:
             said = {
-                "output": callback["output"],
+                "output": written,
                 "outputs": [self._found({"id": name, "property": prop}, match, False) for name, prop in outputs],
                 "inputs": [self._found(each, match) for each in callback["inputs"]],
                 "changedPropIds": [f"{name}.{prop}" for name, prop in changed],
@@ -148,7 +160,7 @@ class Tab:
             }
         except KeyError:  # a component is not on this page: the renderer does not fire it either
             return {}, []
-        if not callback["output"].startswith(".."):
+        if not many:
             said["outputs"] = said["outputs"][0]
         answer = self._ask(said)
         if "cacheKey" in answer:
@@ -210,7 +222,7 @@ class Tab:
             if "id" in props:
                 name = named(props["id"])
                 self.parts[name] = dict(props)
-                inputs = {each["property"] for callback in getattr(self, "_callbacks", ()) for each in callback["inputs"]}
+                inputs = {each["property"] for callback in self._callbacks for each in callback["inputs"]}
                 placed += [(name, prop) for prop in {*props, *inputs}]
         return placed
 
@@ -265,12 +277,12 @@ def _texts(drawn: Any) -> Iterator[str]:
 
 
 class Onlooker:
-    """Somebody else who reads pages all the while; `failures` is what did not answer 200."""
+    """A second tab of a visitor, that reads page after page all the while, and the pulse between them."""
 
     def __init__(self, visitor: Visitor, *paths: str) -> None:
         self._visitor, self._paths = visitor, paths
-        self.failures: list[str] = []
-        self.seconds: list[float] = []  # how long each answer took
+        self.failures: list[str] = []  # what was not answered 200
+        self.seconds: list[float] = []  # how long each page, and each pulse, took
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True, name="onlooker")
 
@@ -285,15 +297,18 @@ class Onlooker:
         self._thread.join()
 
     def _look(self) -> None:
+        tab = Tab(self._visitor, self._paths[0], follow=False)
         while True:
             for path in self._paths:
-                if self._over.wait(0.2):
+                self._ask(path, lambda path=path: tab.look(path))
+                self._ask("/_pulse", lambda: self._visitor.send("GET", "/_pulse"))
+                if self._over.wait(0.25):
                     return
-                began = time.monotonic()
-                try:
-                    status = self._visitor.send("GET", path)[0]
-                    if status != 200:
-                        self.failures.append(f"{path}: {status}")
-                except OSError as error:  # HTTPError too
-                    self.failures.append(f"{path}: {error}")
-                self.seconds.append(time.monotonic() - began)
+
+    def _ask(self, path: str, ask: Callable[[], object]) -> None:
+        began = time.monotonic()
+        try:
+            ask()
+        except OSError as error:  # a status that is no success, too
+            self.failures.append(f"{path}: {error}")
+        self.seconds.append(time.monotonic() - began)

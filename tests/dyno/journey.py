@@ -1,0 +1,174 @@
+"""The main job, end to end, by a visitor of a dyno: purchases go up, are read and profiled, and scored.
+
+Every figure is held against what the generator counted while it wrote, customer by customer.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from tests.bench import purchases
+from tests.bench.purchases import FIRST_DAY, Purchases
+from tests.dyno.dyno import HANG, Dyno, Phase
+from tests.dyno.visitor import Onlooker, Tab, Visitor
+
+PAGES = ("/", "/data", "/rfm")
+SETTLES = 5.0  # seconds that a server is left alone before its idle memory is read
+IDLE_MB = 110  # what the whole process tree may hold when nobody asks for anything
+PEAK_MB = 350  # anonymous memory of the whole tree, whatever is asked of it
+LIMIT_MB = 512  # of the dyno
+
+
+@dataclass
+class Journey:
+    """What a run from upload to result took, and what the dyno saw meanwhile."""
+
+    rows: int
+    file_mb: float  # MB of a million bytes
+    phases: dict[str, Phase] = field(default_factory=dict)
+    jobs_mb: dict[str, float] = field(default_factory=dict)  # peak of each job's own processes
+    peak_mb: float = 0.0  # anonymous memory of the whole tree, at any time
+    oom_kills: int = 0
+    answers: int = 0  # pages and pulses read meanwhile in a second tab
+    failures: list[str] = field(default_factory=list)  # those that were not answered well
+    slowest: float = 0.0  # of the answers, in seconds
+    idle_mb: dict[str, float] = field(default_factory=dict)  # resident memory of the tree when it rests
+
+
+def travel(dyno: Dyno, folder: Path, rows: int, *, seed: int = 0, patience: float = HANG) -> Journey:
+    """Bring `rows` purchases from upload to RFM in `dyno`, check every sum, and rest.
+
+    `folder` is where the file is written; no job may take more than `patience` seconds.
+    """
+    file = folder / "purchases.csv"
+    wrote = purchases.write(file, rows, seed=seed)
+    took = Journey(rows, file.stat().st_size / 1e6)
+    visitor = Visitor(dyno.port)
+    tab = visitor.open("/")
+    tab.patience = patience
+    time.sleep(SETTLES)
+    took.idle_mb["before"] = dyno.alone_mb()
+    with Onlooker(visitor, *PAGES) as onlooker:
+        with dyno.phase() as took.phases["upload"]:
+            upload = visitor.upload(file)
+        file.unlink()
+        with dyno.phase() as took.phases["read and profile"]:
+            asked = {"action": "upload", "slug": "ingest", "dataset": None, "upload": upload, "at": time.time()}
+            tab.set({("control", "data"): asked})
+        read = dyno.records()[-1]
+        assert read["state"] == "done", read
+        check_dataset(dyno.dataset(read["outcome"]), wrote)
+        tab.go("/rfm")
+        chosen = {"customer": "customer_id", "order": "order_id", "quantity": "quantity", "price": "unit_price"}
+        assert {name: value for name, value in _form(tab).items() if name in chosen} == chosen
+        with dyno.phase() as took.phases["RFM"]:
+            tab.press("run")
+        scored = dyno.records()[-1]
+        assert scored["state"] == "done", scored
+        assert tab.parts["result"]["data"] == scored["outcome"], "the page shows the answer by itself"
+        check_result(dyno.result(scored["outcome"]), wrote)
+        with dyno.phase() as took.phases["reading the result"]:
+            check_grid(tab.rows("customers", 0, 100), wrote)
+        took.idle_mb["with the reader"] = dyno.alone_mb()
+    took.jobs_mb = {"read and profile": read["peak_mb"], "RFM": scored["peak_mb"]}
+    took.oom_kills, took.peak_mb = dyno.oom_kills(), dyno.peak_mb
+    took.answers, took.failures, took.slowest = len(onlooker.seconds), onlooker.failures, max(onlooker.seconds)
+    rest(dyno)
+    took.idle_mb["after"] = dyno.alone_mb()
+    return took
+
+
+def rest(dyno: Dyno) -> None:
+    """Wait for the reader to end by itself: within two minutes of the last question."""
+    dyno.until(lambda: not any("services.reader" in each for each in dyno.programs()), "the reader to end", seconds=120)
+
+
+def check_bounds(took: Journey) -> None:
+    """What a dyno promises whatever it is asked for."""
+    assert took.oom_kills == 0, f"the kernel killed {took.oom_kills} processes"
+    assert took.answers > 10, f"only {took.answers} pages and pulses were read meanwhile"
+    assert not took.failures, f"{len(took.failures)} of {took.answers} answers failed: {took.failures[:5]}"
+    assert took.peak_mb < PEAK_MB, f"the tree held {took.peak_mb:.0f} MB at its peak, and {PEAK_MB} are allowed"
+    for when in ("before", "after"):
+        assert took.idle_mb[when] <= IDLE_MB, f"{took.idle_mb[when]:.0f} MB at rest {when}, and {IDLE_MB} are allowed"
+
+
+def check_dataset(folder: Path, wrote: Purchases) -> None:
+    """The table on disk, and its profile, are what was written."""
+    known = json.loads((folder / "dataset.json").read_text())
+    assert known["rows"] == wrote.rows
+    assert known["rejected"] == 0
+    stored = str(folder / "data_full.parquet")
+    assert duckdb.execute(
+        "SELECT count(*), count(*) - count(customer_id), count(DISTINCT customer_id), sum(quantity), "
+        "sum(unit_price) * 100, min(length(customer_id)), max(length(customer_id)), count_if(unit_price IS NULL) "
+        "FROM read_parquet(?)",
+        [stored],
+    ).fetchone() == (wrote.rows, wrote.guests, wrote.seen, wrote.quantity, wrote.prices, 6, 6, 0)
+    described = json.loads((folder / "profile.json").read_text())
+    assert (described["rows"], described["duplicates"]) == (wrote.rows, 0)
+    columns = {each["name"]: each for each in described["columns"]}
+    assert list(columns) == purchases.HEADER.split(",")
+    customer = columns["customer_id"]
+    assert (customer["missing"], customer["distinct"]) == (wrote.guests, wrote.seen)
+    assert (customer["shortest"], customer["longest"]) == (6, 6), "leading zeros are kept"
+    assert columns["quantity"]["sum"] == wrote.quantity
+    assert _cents(columns["unit_price"]["sum"]) == wrote.prices
+    assert [columns[name]["count"] for name in columns if name != "customer_id"] == [wrote.rows] * 7
+
+
+def check_result(folder: Path, wrote: Purchases) -> None:
+    """Facts and tables are the generator's own sums: to the cent, for every customer, from every row."""
+    stored = json.loads((folder / "result.json").read_text())
+    facts = stored["facts"]
+    assert (stored["rows_used"], stored["rows_total"]) == (wrote.rows, wrote.rows), "no row is sampled"
+    assert facts["customers"] == len(wrote.buyers)
+    assert facts["orders"] == sum(wrote.orders)
+    assert facts["frequency_unit"] == "orders"
+    assert _cents(facts["revenue"]) == wrote.revenue
+    assert (facts["refunds"], _cents(facts["refunded"])) == (wrote.refunds, wrote.refunded)
+    assert facts["period_end"] == str(FIRST_DAY + timedelta(days=wrote.last_day))
+    customers = _rows(folder, stored, "customers", "customer, recency_days, frequency, monetary")
+    assert sorted((who, days, orders, _cents(paid)) for who, days, orders, paid in customers) == list(wrote.customers())
+    segments = _rows(folder, stored, "segments", "customers, revenue")
+    assert len(segments) == 11
+    assert sum(count for count, _ in segments) == len(wrote.buyers)
+    assert sum(_cents(revenue) for _, revenue in segments) == wrote.revenue
+    for table in ("rf_grid", "scatter"):
+        assert sum(count for (count,) in _rows(folder, stored, table, "customers")) == len(wrote.buyers), table
+
+
+def check_grid(answer: Mapping[str, Any], wrote: Purchases) -> None:
+    """What the page's grid is sent is what the generator knows of these customers."""
+    assert answer["rowCount"] == len(wrote.buyers)
+    assert len(answer["rowData"]) == 100
+    known = {who: (days, orders, paid) for who, days, orders, paid in wrote.customers()}
+    for row in answer["rowData"]:
+        assert (row["recency_days"], row["frequency"], _cents(row["monetary"])) == known[row["customer"]]
+
+
+def _rows(folder: Path, stored: Mapping[str, Any], table: str, columns: str) -> list[tuple[Any, ...]]:
+    """Columns of a stored table, whichever way it was stored."""
+    path = folder / stored["tables"][table]["file"]
+    if path.suffix == ".json":
+        held = json.loads(path.read_text())
+        return list(zip(*(held[name] for name in columns.split(", ")), strict=True))
+    return duckdb.execute(f"SELECT {columns} FROM read_parquet(?)", [str(path)]).fetchall()
+
+
+def _cents(money: Any) -> int:
+    return round(money * 100)
+
+
+def _form(tab: Tab) -> dict[str, Any]:
+    """What the page has chosen for each parameter."""
+    ids = [name for name in tab.parts if '"type":"param"' in name]
+    return {json.loads(name)["name"]: tab.parts[name].get("value") for name in ids}
