@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 MB ?= 512
 
-.PHONY: env run test check lint unit e2e dyno proof lock chromium clean
+.PHONY: env run test check lint unit e2e dyno dyno-run proof lock chromium clean
 
 env: $(STAMP)
 
@@ -36,7 +36,11 @@ e2e: env chromium
 	$(BIN)/python -m pytest tests/e2e
 
 dyno: env chromium
-	$(BIN)/python -m pytest tests/dyno
+	$(BIN)/python -m pytest tests/dyno -rs
+
+# Serve from a memory cgroup of MB megabytes, on fresh data, and say what it holds: make dyno-run MB=512 (as root).
+dyno-run: env
+	$(BIN)/python -m tests.dyno.dyno $(MB)
 
 proof: env chromium
 	$(BIN)/python -m tests.bench.proof

@@ -23,6 +23,7 @@ def register(app: Dash) -> None:
     """Register Home and the data page."""
     dash.register_page("home", path="/", title="DataInsights", name="Home", layout=_home)
     dash.register_page("data", path="/data", title="Data · DataInsights", name="Data", layout=_data)
+    dash.register_page("not_found_404", layout=_nowhere)
 
     @app.callback(
         Output(ids.CONTROL, "data", allow_duplicate=True),
@@ -82,6 +83,11 @@ def chip() -> Any:
         for each in datasets.each(here)
     ]
     return dataset_chip(links, known["id"] if known else None)
+
+
+def _nowhere(**_: Any) -> html.Div:
+    """The page of an address that is none of ours."""
+    return home.nowhere(runs.slots({}))
 
 
 def _control() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from layouts import blocks, cards, charts, ids, runs, tables, words
+from layouts import blocks, cards, charts, ids, runs, states, tables, words
 from layouts.places import Place, place
 from services.jobs.record import Record
 from services.samples import Sample
@@ -40,6 +40,19 @@ def welcome(samples: Sequence[Sample], limit_mb: int, days: int, slots: Sequence
         blocks.section(blocks.heading("Or start with a sample", "one click, then everything works"), sample_table(samples)),
         *slots,
         width="text",
+    )  # fmt: skip
+
+
+def nowhere(slots: Sequence[Component]) -> html.Div:
+    """Say that there is no such page, and where there are some."""
+    return blocks.page(
+        blocks.header("There is no page here"),
+        states.empty(
+            "The address leads nowhere", "It may be mistyped, or the page was renamed.",
+            blocks.button("Go to Home", kind="primary", href="/"), height=280,
+        ),
+        *slots,
+        *runs.places(),
     )  # fmt: skip
 
 

@@ -258,6 +258,7 @@ class Engine:
                 job.changed(state="failed", ended=time.time(), message=message, incident=incident).write(folder)
         self.recover()
         self.dispatch()
+        self.index.close()  # this thread's connection: the index opens one for each that asks
 
     def _collect(self) -> None:
         with self._guard:

@@ -45,12 +45,13 @@ class Purchases:
     def buyers(self) -> list[int]:
         return [each for each, orders in enumerate(self.orders) if orders]
 
-    @property
+    @cached_property
     def revenue(self) -> int:
         return sum(self.spent[each] for each in self.buyers)
 
-    @property
+    @cached_property
     def last_day(self) -> int:
+        """Days from FIRST_DAY to the last purchase of all; the day after it is the reference date."""
         return max(self.last[each] for each in self.buyers)
 
     def customers(self) -> Iterator[tuple[str, int, int, int]]:

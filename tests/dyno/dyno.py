@@ -7,6 +7,7 @@ the group. Only what was started here is ended here; the group and the data fold
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
@@ -30,6 +31,7 @@ ROOT = Path(__file__).parents[2]
 V1 = Path("/sys/fs/cgroup/memory")
 V2 = Path("/sys/fs/cgroup")
 MB = 1 << 20
+PR_SET_PDEATHSIG = 1
 EVERY = 0.05  # seconds between two samples
 HANG = 180.0  # seconds after which something is taken to hang
 
@@ -172,6 +174,8 @@ class Dyno:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                # Should this process be killed, the server is told to end as by its platform.
+                preexec_fn=lambda: ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM),
             )
 
     def _answers(self) -> bool:
@@ -285,3 +289,23 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def main(mb: int) -> None:
+    """Serve from a small dyno until Ctrl-C, saying what it holds: `python -m tests.dyno.dyno 512`."""
+    with Dyno(mb) as dyno:
+        print(f"DataInsights in a dyno of {mb} MB is at http://127.0.0.1:{dyno.port}; Ctrl-C ends it.")
+        try:
+            while True:
+                time.sleep(1)
+                held = f"{dyno.anonymous_mb():.0f} MB now, {dyno.peak_mb:.0f} MB at most"
+                print(f"\r{held}, {dyno.oom_kills()} killed by the kernel ", end="", flush=True)
+        except KeyboardInterrupt:
+            print()
+
+
+if __name__ == "__main__":
+    try:
+        main(int(sys.argv[1]))
+    except NoGroup as no:
+        sys.exit(str(no))

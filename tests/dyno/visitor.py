@@ -57,7 +57,9 @@ class Visitor:
         name = base64.b64encode(file.name.encode()).decode()
         length = str(file.stat().st_size)
         tus = {"Tus_Resumable": "1.0.0"}
-        _, said, _ = self.send("POST", "/_uploads", b"", Upload_Length=length, Upload_Metadata=f"filename {name}", **tus)
+        _, said, _ = self.send(
+            "POST", "/_uploads", b"", Upload_Length=length, Upload_Metadata=f"filename {name}", **tus
+        )
         place, offset = said["Location"], 0
         with open(file, "rb") as content:
             while part := content.read(CHUNK):
@@ -80,9 +82,7 @@ class Tab:
         self.parts: dict[str, dict[str, Any]] = {}  # properties of each component that has an id
         self.seen: list[str] = []  # every text that background callbacks reported as progress
         self._place(visitor.read("/_dash-layout"))
-        self._callbacks = [
-            each for each in visitor.read("/_dash-dependencies") if not each.get("clientside_function")
-        ]
+        self._callbacks = [each for each in visitor.read("/_dash-dependencies") if not each.get("clientside_function")]
         if follow:
             self.go(path)
 

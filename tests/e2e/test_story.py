@@ -151,6 +151,7 @@ def test_the_same_question_is_answered_at_once_and_its_address_opens_again(
     page.goto(f"{server.address}/rfm")
     _press_run(page)()
     page.wait_for_url("**/rfm?result=*")
+    expect(page.locator(".lede")).to_contain_text("Champions")
     said, address = page.locator(".lede").inner_text(), page.url
     jobs = len(list(visitor.workspace.each("jobs")))
 

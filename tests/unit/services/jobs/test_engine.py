@@ -18,7 +18,7 @@ from services.jobs import lanes, record
 from services.jobs.engine import MOST_QUEUED, Engine
 from services.jobs.record import Record
 from services.workspace import Workspace, new_id
-from tests.unit.services.jobs.stage import Stage, bounds, stock
+from tests.unit.services.jobs.stage import Stage, bounds
 from tests.waiting import lives, marked, until
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -58,8 +58,7 @@ def test_another_visitors_same_question_is_another_job(stage: Stage, gate: Path)
 
 
 def test_first_come_first_served_one_at_a_time(stage: Stage, gate: Path) -> None:
-    jobs = [waits(stage, gate, name) for name in "abcd"]
-    stage.running(jobs[0])
+    jobs = [stage.running(waits(stage, gate, "a")), *(waits(stage, gate, name) for name in "bcd")]
     assert states(stage, *jobs) == ["running", "queued", "queued", "queued"]
     assert [stage.engine.position(stage.now(job)) for job in jobs] == [0, 1, 2, 3]
     gate.touch()
@@ -295,27 +294,26 @@ def test_a_supervisor_that_cannot_start_fails_its_job_and_does_not_try_for_ever(
 
 def test_twenty_jobs_leave_no_process_thread_or_descriptor(stage: Stage, tmp_path: Path) -> None:
     stage.ended(stage.ask("instant"))
-    until(lambda: threading.active_count() == 1 or _only_mine())
+    until(_only_mine)
     before = len(os.listdir("/proc/self/fd"))
     for i in range(20):
         job = stage.ask("instant", log=f"question {i}")
         assert stage.ended(job).state == "done"
     until(_only_mine)
-    until(lambda: memory.tree(os.getpid()) == [os.getpid()] or not marked(str(stage.home.root)))
-    zombies = [pid for pid in memory.tree(os.getpid())[1:] if not lives(pid)]
-    assert zombies == []
+    until(lambda: not marked(str(stage.home.root)))
+    assert all(map(lives, memory.tree(os.getpid())))  # no zombie
     assert len(os.listdir("/proc/self/fd")) <= before
     assert stage.engine.live() == []
     assert list(stage.engine.index.iterkeys()) == []
 
 
 def _only_mine() -> bool:
-    return not any(each.name.startswith("Thread-") and "_after" in each.name for each in threading.enumerate())
+    """No thread waits for a supervisor any more."""
+    return not any("_after" in each.name for each in threading.enumerate())
 
 
 def test_two_servers_on_one_folder_run_one_heavy_job_between_them(stage: Stage, gate: Path) -> None:
-    other, dataset = stage.home.workspace(new_id()), None
-    dataset = stock(other)
+    other, dataset = stage.visitor()
     first = stage.running(waits(stage, gate))
     code = (
         "import sys, time; from pathlib import Path\n"

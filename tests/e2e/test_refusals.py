@@ -1,0 +1,160 @@
+"""Bad input, as people bring it: one clear sentence, and nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.cookiejar import CookieJar
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import Server, Visitor, upload
+
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(256)) * 20
+
+
+def _csv(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def _choose(page: Page, file: Path) -> None:
+    page.wait_for_selector("#drop-zone")
+    page.set_input_files("#browse", str(file))
+
+
+def _leaves_nothing(visitor: Visitor) -> None:
+    """No dataset, no upload, no temporary file: only records of runs and which dataset is open."""
+    folder = visitor.workspace.folder
+    left = [path for path in folder.rglob("*") if path.is_file() and "jobs" not in path.relative_to(folder).parts]
+    assert [path.name for path in left if path.name != "workspace.json"] == []
+    assert list(folder.glob("jobs/*/tmp")) == []
+
+
+REFUSED = {
+    "header_only.csv": (b"customer,date,amount\n", "no rows"),
+    "picture.csv": (PNG, "PNG"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_file_that_is_no_table_gets_a_sentence(visitor: Visitor, tmp_path: Path, name: str) -> None:
+    content, said = REFUSED[name]
+    file = tmp_path / name
+    file.write_bytes(content)
+    page = visitor.open()
+    _choose(page, file)
+    expect(page.locator("#state .note")).to_contain_text(said)
+    expect(page.locator(".run-panel")).to_have_count(0)
+    page.locator("#state").get_by_role("button", name="Discard").click()
+    expect(page.locator("#state .note")).to_have_count(0)
+    _leaves_nothing(visitor)
+    assert visitor.complaints == []
+
+
+def test_an_empty_file_is_refused_before_it_is_sent(visitor: Visitor, tmp_path: Path) -> None:
+    page = visitor.open()
+    _choose(page, _csv(tmp_path / "empty.csv", ""))
+    expect(page.locator("#upload .note")).to_contain_text("is empty")
+    _leaves_nothing(visitor)
+
+
+def test_three_gigabytes_are_refused_before_they_are_sent(visitor: Visitor, tmp_path: Path) -> None:
+    file = tmp_path / "large.csv"
+    with open(file, "wb") as sparse:
+        sparse.truncate(3_000_000_000)
+    page = visitor.open()
+    _choose(page, file)
+    expect(page.locator("#upload .note")).to_contain_text("takes files of up to 2 GB")
+    _leaves_nothing(visitor)
+
+
+def test_an_upload_that_was_cut_off_is_kept_apart_and_can_go_on(server: Server) -> None:
+    client = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+
+    def send(path: str, method: str, body: bytes = b"", **headers: str) -> tuple[int, dict[str, str]]:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(server.address + path, body or None, named, method=method)
+        try:
+            with client.open(request) as answer:
+                return answer.status, dict(answer.headers)
+        except urllib.error.HTTPError as error:
+            return error.code, dict(error.headers)
+
+    text = b"customer,date,amount\n" + b"a,2024-01-01,5\n" * 1_000
+    status, headers = send("/_uploads", "POST", Upload_Length=str(len(text)), Upload_Metadata="filename dC5jc3Y=")
+    assert status == 201
+    place = headers["Location"]
+    assert send(place, "PATCH", text[:5_000], Upload_Offset="0", Content_Type="application/offset+octet-stream")[0] == 204
+    # The rest never comes. The same part twice is refused; where it stopped is known.
+    assert send(place, "PATCH", text[:5_000], Upload_Offset="0")[0] == 409
+    status, headers = send(place, "HEAD")
+    assert (status, headers["Upload-Offset"]) == (200, "5000")
+    assert [path for each in server.workspaces() for path in each.folder.glob(f"datasets/*{place[-8:]}*")] == []
+    # It goes on where it stopped, and another visitor never sees it.
+    stranger = urllib.request.Request(server.address + place, method="HEAD")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(stranger)
+    assert refused.value.code == 404
+    assert send(place, "PATCH", text[5_000:], Upload_Offset="5000")[0] == 204
+    assert send(place, "DELETE")[0] == 204
+    assert send(place, "HEAD")[0] == 404
+
+
+def test_a_table_without_date_or_amount_says_what_rfm_misses(visitor: Visitor, server: Server, tmp_path: Path) -> None:
+    page = visitor.open()
+    upload(page, _csv(tmp_path / "names.csv", "name,city\n" + "Ann,Bath\nBob,York\n" * 20))
+    page.goto(f"{server.address}/")
+    expect(page.locator(".analysis-card.needs")).to_contain_text("a column for the customer, a column for the date")
+    page.goto(f"{server.address}/rfm")
+    page.get_by_label("Customer").select_option("name")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text("this table has no date column")).to_be_visible()
+    assert visitor.complaints == []
+
+
+ANSWERED_NO = {
+    "one_customer.csv": ("customer,date,amount\n" + "".join(f"a,2024-01-{day:02},5\n" for day in range(1, 21)), "one customer"),
+    "no_amounts.csv": (
+        "customer,date,amount,price\n" + "".join(f"c{day % 5},2024-01-{day:02},,1.5\n" for day in range(1, 21)),
+        "amount",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERED_NO)
+def test_a_table_that_cannot_answer_says_why(visitor: Visitor, server: Server, tmp_path: Path, name: str) -> None:
+    text, said = ANSWERED_NO[name]
+    page = visitor.open()
+    upload(page, _csv(tmp_path / name, text))
+    page.goto(f"{server.address}/rfm")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("#main").get_by_text(said).last).to_be_visible()
+    assert list(visitor.workspace.folder.glob("results/*/result.json")) == []
+    assert visitor.complaints == []
+
+
+READ: dict[str, tuple[str, str, Callable[[Page], None]]] = {
+    "twins.csv": ("name,amount,name\nann,1,x\nbob,2,y\n", "utf-8", lambda page: _says(page, "name_2")),
+    "windows.csv": ("Käufer;Ort\nJürgen;Köln\nZoë;Besançon – Süd\n", "cp1252", lambda page: _says(page, "Windows-1252")),
+    "wide.csv": ("customer,city\nann,Łódź\nbob,Kraków\n", "utf-16", lambda page: _says(page, "UTF-16")),
+}
+
+
+def _says(page: Page, text: str) -> None:
+    expect(page.locator("#main").get_by_text(text).first).to_be_visible()
+
+
+@pytest.mark.parametrize("name", READ)
+def test_an_odd_table_is_read_and_how_is_said(visitor: Visitor, tmp_path: Path, name: str) -> None:
+    text, encoding, check = READ[name]
+    page = visitor.open()
+    upload(page, _csv(tmp_path / name, text, encoding))
+    check(page)
+    about = json.loads(next(visitor.workspace.folder.glob("datasets/*/dataset.json")).read_text())
+    assert about["rows"] == 2
+    assert visitor.complaints == []
