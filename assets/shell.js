@@ -213,13 +213,10 @@
     const ticks = [70, 80, 90].map((at) => `<i style="left:${at}%"></i>`).join("");
     paint(
       node,
-      `<span class="words"><span><span class="wide-only">Memory </span><strong>${Math.round(memory.used)}</strong>` +
+      `<span class="words"><span><span class="visually-hidden">Memory </span><span class="wide-only" aria-hidden="true">Memory </span><strong>${Math.round(memory.used)}</strong>` +
         `<span class="wide-only"> of </span><span class="small-only">/</span>${mb(memory.limit)}</span>${band(memory.band)}</span>` +
         `<span class="meter band-${safe(memory.band)}"><span class="fill" style="width:${share.toFixed(1)}%"></span>${ticks}</span>`,
     );
-    const word = BANDS[memory.band]?.[0] ?? memory.band;
-    const name = `Memory ${Math.round(memory.used)} of ${mb(memory.limit)}, ${word}`;
-    if (node.getAttribute("aria-label") !== name) node.setAttribute("aria-label", name);
   }
 
   function trend(memory) {

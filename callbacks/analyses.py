@@ -38,15 +38,15 @@ def page(slug: str, result: str | None = None, **_: Any) -> html.Div:
     here, analysis, place = workspace(), find(slug), places.place(slug)
     assert place is not None
     stored = _stored(result) if result else None
+    if result and (stored is None or stored.about["slug"] != slug):
+        return _missing(analysis)
     known = _dataset_of(stored) or datasets.current(here)
     if known is None:
         return analysis_page.empty(analysis, place)
     schema = datasets.schema(known)
     values = params.propose(analysis.params, schema, known["roles"])
-    if stored is not None and stored.about["slug"] == slug:
+    if stored is not None:
         values = dict(stored.about["params"])
-    elif result:
-        return _missing(analysis)
     control = {"action": "attach", "slug": slug, "dataset": known["id"], "since": time.time() if stored else 0}
     figures = datasets.profile(here, known["id"])
     said = getattr(places.found()[slug], "before", None)

@@ -26,7 +26,7 @@ def register(app: Dash) -> None:
         State(ids.RESULT, "data"),
         prevent_initial_call=True,
     )
-    def export(clicks: list[int | None], raw: list[str] | None, key: str) -> tuple[Any, Any, Any]:
+    def export(clicks: list[int | None], raw: bool | None, key: str) -> tuple[Any, Any, Any]:
         """Ask for a file; one that was written before is fetched at once."""
         if not any(clicks):
             raise PreventUpdate

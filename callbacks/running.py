@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 from dash.exceptions import PreventUpdate
 
 from callbacks.house import house, workspace
@@ -66,17 +66,14 @@ def register(app: Dash) -> None:
     @app.callback(
         Output(ids.CONTROL, "data", allow_duplicate=True),
         Output(ids.STATE, "children", allow_duplicate=True),
-        Input(ids.again("resume"), "n_clicks"),
-        Input(ids.again("discard"), "n_clicks"),
+        Input(ids.again(ALL), "n_clicks"),
         State(ids.TICKET, "data"),
         State(ids.CONTROL, "data"),
         prevent_initial_call=True,
     )
-    def again(
-        resume: int | None, discard: int | None, ticket: dict[str, Any], control: dict[str, Any]
-    ) -> tuple[Any, Any]:
+    def again(clicks: list[int | None], ticket: dict[str, Any], control: dict[str, Any]) -> tuple[Any, Any]:
         """Run the same question once more (what was kept is found), or put the message away."""
-        if not (resume or discard):
+        if not any(clicks):
             raise PreventUpdate
         if ctx.triggered_id == ids.again("discard"):
             return no_update, []

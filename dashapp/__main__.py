@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(json.dumps(cli.ended("cancelled", "Cancelled.")))
         return CANCELLED
-    except Exception:  # the boundary of the process: a bug has a number, its traceback goes to stderr
+    except Exception:  # noqa: BLE001 - the boundary of the process: a bug has a number, its traceback goes to stderr
         incident = secrets.token_hex(3).upper()
         print(f"incident {incident}\n{traceback.format_exc()}", file=sys.stderr)
         print(json.dumps(cli.ended("failed", "This is our mistake.", incident=incident)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import sys
@@ -37,15 +38,14 @@ def analyses() -> dict[str, Any]:
 
 def profile(file: str, out: str | None, settings: Settings) -> tuple[dict[str, Any], int]:
     """Describe every column of `file` over every row."""
+    target = _folder(out)
     with _workspace() as workspace:
         job = _take_in(workspace, Path(file), settings)
         if job.state != "done":
             return _told(job), _exit(job)
         assert job.outcome is not None
         figures = datasets.profile(workspace, job.outcome)
-        if out:
-            target = Path(out)
-            target.mkdir(parents=True, exist_ok=True)
+        if target is not None:
             (target / "profile.json").write_text(json.dumps(figures, ensure_ascii=False), encoding="utf-8")
         return figures, 0
 
@@ -58,6 +58,7 @@ def run(slug: str, file: str, given: list[str], out: str | None, settings: Setti
     for name in asked:  # before the file is read: a slip of the pen should cost nothing
         if name not in declared:
             raise ParamError(f"There is no parameter “{name}”. There are: {', '.join(sorted(declared))}.", field=name)
+    target = _folder(out)
     with _workspace() as workspace:
         taken = _take_in(workspace, Path(file), settings)
         if taken.state != "done":
@@ -78,18 +79,27 @@ def run(slug: str, file: str, given: list[str], out: str | None, settings: Setti
         if job.state != "done":
             return _told(job), _exit(job)
         stored = results.get(workspace.result(key))
-        return _result(stored, job, notes, out, workspace.folder), 0
+        return _result(stored, job, notes, target, workspace.folder), 0
+
+
+def _folder(out: str | None) -> Path | None:
+    """The folder that files are to be written to, made if it is not there."""
+    if out is None:
+        return None
+    try:
+        Path(out).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ParamError(f"“{out}” cannot be written to: {error.strerror}. Name another folder.", field="out") from None
+    return Path(out)
 
 
 def _result(
-    stored: results.StoredResult, job: Record, notes: tuple[str, ...], out: str | None, spill: Path
+    stored: results.StoredResult, job: Record, notes: tuple[str, ...], target: Path | None, spill: Path
 ) -> dict[str, Any]:
     tables = {}
     for name, table in stored.tables.items():
         written = None
-        if out:
-            target = Path(out)
-            target.mkdir(parents=True, exist_ok=True)
+        if target is not None:
             written = str(target / f"{name}.csv")
             columns = [column["name"] for column in table["columns"]]
             export.to_csv(Path(written), columns, export.rows(stored, name, spill), raw=True)
@@ -146,15 +156,20 @@ def _workspace() -> Iterator[Workspace]:
 
 def _take_in(workspace: Workspace, file: Path, settings: Settings) -> Record:
     if not file.is_file():
-        raise NotFound(f"There is no file “{file}”.")
-    size = file.stat().st_size
+        raise NotFound(f"There is no file “{_shown(file)}”.")
+    size, name = file.stat().st_size, _shown(file.name)
     if size == 0:
-        raise FileRefused(f"“{file.name}” is empty: it has no bytes. Choose another file.")
-    upload = uploads.create(workspace, file.name, size, limit_mb=max(settings.upload_limit_mb, size // 1_000_000 + 1))
+        raise FileRefused(f"“{name}” is empty: it has no bytes. Choose another file.")
+    upload = uploads.create(workspace, name, size, limit_mb=max(settings.upload_limit_mb, size // 1_000_000 + 1))
     # The copy is the workspace's own; the user's file is never moved or changed.
     shutil.copyfile(file, upload.folder / uploads.CONTENT)
-    asked = {"upload": upload.id, "name": file.name}
-    return _supervised(workspace, _job(workspace, "ingest", "ingest", f"Reading {file.name}", asked), settings)
+    asked = {"upload": upload.id, "name": name}
+    return _supervised(workspace, _job(workspace, "ingest", "ingest", f"Reading {name}", asked), settings)
+
+
+def _shown(path: str | Path) -> str:
+    """A path as text, whatever bytes it is made of."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 def _job(workspace: Workspace, task: str, slug: str, title: str, asked: dict[str, Any]) -> Record:

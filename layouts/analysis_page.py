@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dash import dcc, html
+import dash_bootstrap_components as dbc
+from dash import html
 from dash.development.base_component import Component
 
 from layouts import blocks, cards, controls, ids, question, runs, states, words
@@ -112,9 +113,7 @@ def export_menu(result: StoredResult, exports: Sequence[tuple[str, str]]) -> lis
             "Result", "Markdown", "facts, caveats, tables", id=ids.export("result", "md")
         )
     )
-    raw = dcc.Checklist(
-        [{"label": "Raw values", "value": "raw"}], [], id=ids.EXPORT_RAW, className="raw-values"
-    )
+    raw = dbc.Checkbox(id=ids.EXPORT_RAW, label="Raw values", value=False)
     hint = "Off: cells that start with = + \u2212 @ are made safe for spreadsheets."
     return [
         blocks.copy_link(),

@@ -78,9 +78,7 @@ def ended(job: Record) -> Component | None:
         case "failed" if job.incident:
             return states.mistake(job.incident, ways)
         case "failed":
-            return states.note(
-                "failed", job.message, buttons=ways if job.task == "analysis" else ()
-            )
+            return states.note("failed", job.message, buttons=ways)
         case "cancelled":
             return states.note("stale", "You cancelled this run.", f"Nothing is lost.{kept}", ways)
         case "killed":
@@ -99,7 +97,9 @@ def refused(message: str) -> Component:
 
 def _ways(job: Record) -> list[Component]:
     if job.task != "analysis":
-        return [blocks.button("Discard", kind="quiet", id=ids.again("discard"))]
+        return [blocks.button("Close", kind="quiet", id=ids.again("discard"))]
+    if job.state == "failed" and not job.incident:  # the question or the data must change first
+        return [blocks.button("Close", kind="quiet", id=ids.again("discard"))]
     first = "Resume" if job.kept else "Run again"
     return [
         blocks.button(first, kind="primary", id=ids.again("resume")),

@@ -71,7 +71,6 @@ def shell(nav: Sequence[NavGroup], dataset_chip: Component, content: Component) 
                                 id="gauge",
                                 className="gauge",
                                 **{
-                                    "aria-label": "Memory",
                                     "aria-expanded": "false",
                                     "aria-controls": "gauge-popover",
                                 },

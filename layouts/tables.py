@@ -148,7 +148,8 @@ def grid(
             "animateRows": False,
             "suppressColumnMoveAnimation": True,
             "ensureDomOrder": True,
-            "popupParent": None,
+            # A row without its cells in the page is no row to a screen reader; our columns are few.
+            "suppressColumnVirtualisation": True,
             **pages,
             **(options or {}),
         },

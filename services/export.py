@@ -166,7 +166,7 @@ def _said(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float | Decimal):
-        return f"{value:,.2f}" if 100_000 <= abs(value) < _DIGITS else f"{value:,.6g}"
+        return f"{value:,.2f}" if 100_000 <= abs(value) < _DIGITS else f"{float(value):,.6g}"
     return str(_cell(value))
 
 

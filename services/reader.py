@@ -215,7 +215,8 @@ class Reader:
 
     def _exchange(self, question: bytes) -> dict[str, Any]:
         process = self._running()
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         self._last = time.monotonic()
         process.stdin.write(question)
         process.stdin.flush()

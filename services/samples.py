@@ -31,7 +31,8 @@ class Sample:
 def _inside(package: str, path: str) -> Path:
     """A data file of an installed package, found without importing the package."""
     spec = importlib.util.find_spec(package)
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     return Path(spec.origin).parent / path
 
 
@@ -70,7 +71,7 @@ def _breast_cells(target: Path) -> None:
 
 SAMPLES = (
     Sample("purchases", "Purchases", 20_000, 6, ("rfm",), "generated, seed 0", _purchases),
-    Sample("gapminder", "Countries since 1952", 1_704, 8, (), "Gapminder, by plotly", _plotly("gapminder")),
+    Sample("gapminder", "Countries since 1952", 1_704, 10, (), "Gapminder, by plotly", _plotly("gapminder")),
     Sample("tips", "Restaurant tips", 244, 7, (), "plotly", _plotly("tips")),
     Sample("breast_cells", "Breast cells", 569, 31, (), "scikit-learn", _breast_cells),
     Sample("sunspots", "Sunspots per year", 309, 2, (), "statsmodels", _statsmodels("datasets/sunspots/sunspots.csv")),

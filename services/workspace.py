@@ -16,6 +16,7 @@ exist, which is also what a visitor hears of another visitor's things.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -43,11 +44,15 @@ def is_id(text: object) -> bool:
 def write_json(path: Path, value: Any) -> None:
     """Replace the file at `path` by `value` as JSON: a reader sees the old or the new, never half."""
     handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(value, file, ensure_ascii=False, separators=(",", ":"))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(value, file, ensure_ascii=False, separators=(",", ":"))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:  # a full disk, above all: half a file must not lie about
+        os.unlink(part)
+        raise
 
 
 def read_json(path: Path) -> Any:
@@ -134,9 +139,7 @@ class Home:
             part = path.with_name(f".secret_key.{new_id()}")
             part.touch(mode=0o600)
             part.write_text(secrets.token_hex(32))
-            try:
-                os.link(part, path)  # the first of several starting processes wins
-            except FileExistsError:
-                pass
+            with contextlib.suppress(FileExistsError):  # the first of several starting processes wins
+                os.link(part, path)
             part.unlink()
         return path.read_text()

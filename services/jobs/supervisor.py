@@ -7,6 +7,7 @@ line calls `supervise` in its own process.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -240,10 +241,8 @@ def sweep(worker: subprocess.Popen[bytes]) -> None:
 
 
 def _kill(how: Callable[[int, int], None], pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         how(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def _python_path() -> str:

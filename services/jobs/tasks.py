@@ -11,6 +11,7 @@ from typing import Any
 
 from services import datasets, params, results, roles
 from services.analysis import find
+from services.errors import FileRefused
 from services.jobs.record import Record
 from services.jobs.worker import Running
 from services.table import ABOUT, Table
@@ -74,7 +75,12 @@ def _take_in(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: i
     else:
         upload = workspace.upload(job.params["upload"])
         source, name = upload / "content", job.params["name"]
-    said = ingest(source, name, made, spill=spill, report=report(0), memory_mb=buffer)
+    try:
+        said = ingest(source, name, made, spill=spill, report=report(0), memory_mb=buffer)
+    except FileRefused:
+        if "upload" in job.params:  # it will be no table the next time either
+            shutil.rmtree(workspace.upload(job.params["upload"]), ignore_errors=True)
+        raise
     known = {
         **said.as_json(),
         "columns": said.schema.as_json(),

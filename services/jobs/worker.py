@@ -101,7 +101,7 @@ def main(folder: Path, pipe: int) -> int:
         say(end="failed", message=error.message, field=error.field)
     except MemoryError:
         say(end="memory")
-    except Exception as error:  # the one boundary: whatever it is, it becomes an incident with a number
+    except Exception as error:  # noqa: BLE001 - the one boundary: whatever it is, it becomes an incident with a number
         if _is_memory(error):
             say(end="memory")
             return 0

@@ -36,7 +36,7 @@ class Journey:
     rows: int
     file_mb: float  # MB of a million bytes
     phases: dict[str, Phase] = field(default_factory=dict)
-    jobs_mb: dict[str, float] = field(default_factory=dict)  # peak of each job's own processes
+    jobs: dict[str, dict[str, Any]] = field(default_factory=dict)  # the record of each job
     peak_mb: float = 0.0  # anonymous memory of the whole tree, at any time
     oom_kills: int = 0
     answers: int = 0  # pages and pulses read meanwhile in a second tab
@@ -81,7 +81,7 @@ def travel(dyno: Dyno, folder: Path, rows: int, *, seed: int = 0, patience: floa
             check_grid(tab.rows("customers", 0, 100), wrote)
         assert READER in str(dyno.programs()), "so large a table is read through the reader"
         took.idle_mb["with the reader"] = dyno.alone_mb()
-    took.jobs_mb = {"read and profile": read["peak_mb"], "RFM": scored["peak_mb"]}
+    took.jobs = {"read and profile": read, "RFM": scored}
     took.oom_kills, took.peak_mb = dyno.oom_kills(), dyno.peak_mb
     took.answers, took.failures, took.slowest = len(onlooker.seconds), onlooker.failures, max(onlooker.seconds)
     dyno.until(lambda: READER not in str(dyno.programs()), "the idle reader to end", seconds=READER_ENDS)

@@ -25,8 +25,6 @@ def _settle(page: Page) -> None:
 
 def _check(page: Page, name: str) -> list[str]:
     _settle(page)
-    SCREENS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENS / f"{name}.png", full_page=True)
     faults = []
     wide = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
     if wide > 0:
@@ -37,6 +35,8 @@ def _check(page: Page, name: str) -> list[str]:
     for each in found:
         if each["impact"] in ("serious", "critical"):
             faults.append(f"{name}: {each['id']}: {each['nodes'][0]['html'][:200]}")
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENS / f"{name}.png", full_page=True)
     return faults
 
 
@@ -76,7 +76,8 @@ def test_every_page_is_whole(visit: Callable[..., Visitor], server: Server, widt
     faults += _check(page, f"rfm-before-{width}-{theme}")
     page.get_by_role("button", name="Run", exact=True).click()
     page.wait_for_url("**/rfm?result=*")
-    page.wait_for_selector(".ag-row", state="attached")
+    page.locator(".grid").scroll_into_view_if_needed()
+    page.wait_for_selector(".ag-row [col-id=segment]")
     faults += _check(page, f"rfm-{width}-{theme}")
     page.locator("summary", has_text="Export").click()
     faults += _check(page, f"rfm-export-{width}-{theme}")

@@ -50,7 +50,7 @@ def test_a_file_that_is_no_table_gets_a_sentence(visitor: Visitor, tmp_path: Pat
     _choose(page, file)
     expect(page.locator("#state .note")).to_contain_text(said)
     expect(page.locator(".run-panel")).to_have_count(0)
-    page.locator("#state").get_by_role("button", name="Discard").click()
+    page.locator("#state").get_by_role("button", name="Close").click()
     expect(page.locator("#state .note")).to_have_count(0)
     _leaves_nothing(visitor)
     assert visitor.complaints == []

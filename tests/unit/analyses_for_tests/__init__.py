@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from services.analysis import Analysis, Cost
-from services.params import Column, Flag, Text
+from services.params import Column, Flag, Number, Text
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -20,6 +20,8 @@ class Asked:
     log: Annotated[str | None, Text("File that notes what was done", longest=500)] = None
     gate: Annotated[str | None, Text("File that is waited for", longest=500)] = None
     touch: Annotated[bool, Flag("Write into what is allocated")] = True
+    others: Annotated[tuple[str, ...], Column("Other columns", many=True)] = ()
+    size: Annotated[int, Number("Size", low=1, high=9)] = 5
 
 
 def example(rows: int) -> tuple[DataFrame, Asked]:

@@ -16,7 +16,19 @@ from services.errors import DataError, Evicted, NotFound
 from services.results import StoredResult
 
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=cmd|' /C calc'!A0", "-2+3", "\n=1"]
-PLAIN = ["tea", "", "1+1", "a=b", "'quoted'", "x\ny", 'say "hi", please', "Größe 日本", "00042", "1e5", "https://example.org"]
+PLAIN = [
+    "tea",
+    "",
+    "1+1",
+    "a=b",
+    "'quoted'",
+    "x\ny",
+    'say "hi", please',
+    "Größe 日本",
+    "00042",
+    "1e5",
+    "https://example.org",
+]
 
 FRAME = pd.DataFrame(
     {
@@ -40,7 +52,13 @@ def stored(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
 
 
 def put(tmp_path: Path, frame: pd.DataFrame, suffix: str | None = None) -> StoredResult:
-    about = {"slug": "rfm", "title": "RFM", "params": {"item": "name", "order": None}, "rows_used": 3, "rows_total": 1_000}
+    about = {
+        "slug": "rfm",
+        "title": "RFM",
+        "params": {"item": "name", "order": None},
+        "rows_used": 3,
+        "rows_total": 1_000,
+    }
     result = Result(facts={"total_sum": 1_234_567.5, "n": 3}, tables={"items": frame}, notes=("Little data. Beware.",))
     results.put(tmp_path / "r", result, about, tmp_path / "spill")
     found = results.get(tmp_path / "r")
@@ -95,7 +113,9 @@ def test_text_that_leads_a_formula_is_never_one(stored: StoredResult, tmp_path: 
         assert cell.value == ("=1+1" if raw else "'=1+1")
 
 
-def test_the_download_for_excel_says_its_encoding_and_the_raw_one_does_not(stored: StoredResult, tmp_path: Path) -> None:
+def test_the_download_for_excel_says_its_encoding_and_the_raw_one_does_not(
+    stored: StoredResult, tmp_path: Path
+) -> None:
     assert written(stored, tmp_path, "csv").read_bytes().startswith(b"\xef\xbb\xbf")
     assert not written(stored, tmp_path, "csv", raw=True).read_bytes().startswith(b"\xef\xbb\xbf")
 

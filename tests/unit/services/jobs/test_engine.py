@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def test_first_come_first_served_one_at_a_time(stage: Stage, gate: Path) -> None
     gate.touch()
     ended = [stage.ended(job) for job in jobs]
     assert [job.state for job in ended] == ["done"] * 4
-    for before, after in zip(ended, ended[1:], strict=False):
+    for before, after in pairwise(ended):
         assert before.ended is not None
         assert after.started is not None
         assert before.ended <= after.started

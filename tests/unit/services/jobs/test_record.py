@@ -71,7 +71,9 @@ def test_fields_of_another_version_are_passed_over(tmp_path: Path) -> None:
     assert record.read(tmp_path) == queued()
 
 
-@pytest.mark.parametrize("said", [b"", b"{", b'{"id": "0"', b"\xff\xfe\x00", b"[]", b"null", b"{}", b'"text"', b'{"notes": 1}'])
+@pytest.mark.parametrize(
+    "said", [b"", b"{", b'{"id": "0"', b"\xff\xfe\x00", b"[]", b"null", b"{}", b'"text"', b'{"notes": 1}']
+)
 def test_a_damaged_record_is_not_there(tmp_path: Path, said: bytes) -> None:
     (tmp_path / record.FILE).write_bytes(said)
     with pytest.raises(NotFound):

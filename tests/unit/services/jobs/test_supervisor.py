@@ -38,7 +38,7 @@ def test_done_and_the_result_lies_under_its_key(stage: Stage) -> None:
     assert job.done == job.total == 1
     assert is_gone(stage, job)
     stored = results.get(stage.workspace.result(job.key))
-    assert stored.facts == {"rows": 3}
+    assert stored.facts["rows"] == 3
     assert stored.columns("items") == {"item": ["jam", "milk", "tea"], "n": [1, 1, 1]}
 
 

@@ -1,0 +1,168 @@
+"""Who goes first: large tables that nobody opened; a dataset, a fact or a note never."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from services import eviction
+from services.eviction import DAY, Entry
+from services.workspace import Home, Workspace, new_id
+
+MB = 1 << 20
+NOW = 1_000_000_000.0
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A data folder."""
+    return Home.at(tmp_path)
+
+
+@pytest.fixture
+def workspace(home: Home) -> Workspace:
+    """A visitor's workspace."""
+    return home.workspace(new_id())
+
+
+def write(path: Path, size: int, at: float) -> Path:
+    """A file of `size` bytes (none of them on disk) that was last touched `at`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "wb") as file:
+        file.truncate(size)
+    os.utime(path, (at, at))
+    return path
+
+
+def result(workspace: Workspace, mb: float, *, made: float, opened: float) -> Path:
+    """A result with one large table."""
+    folder = workspace.result(new_id())
+    table = write(folder / "rows.parquet", int(mb * MB), opened)
+    write(folder / "small.json", 1_000, made)
+    write(folder / "result.json", 1_000, made)
+    return table
+
+
+def sweep(home: Home, **how: float) -> list[Path]:
+    rules = {"over_mb": 50.0, "budget_mb": 10_000.0, "since": NOW - 300, "now": NOW} | how
+    return [entry.path for entry in eviction.sweep(home, **rules)]
+
+
+@pytest.mark.parametrize(
+    ("made", "opened", "due"),
+    [
+        (NOW - 1_000, NOW - 900, True),  # seen once, and not since the last tick
+        (NOW - 1_000, NOW - 100, False),  # opened since the last tick
+        (NOW - 1_000, NOW - 1_001, False),  # never seen
+        (NOW - DAY + 1, NOW - DAY, False),  # never seen, not yet a day
+        (NOW - DAY - 1, NOW - DAY - 2, True),  # never seen for a day
+        (NOW - 10 * DAY, NOW - 100, False),  # old, and opened just now
+        (NOW - 1_000, NOW - 300, False),  # opened at the tick itself
+    ],
+)
+def test_a_large_table_is_due_when_nobody_opened_it_and_it_was_seen_or_is_a_day_old(
+    home: Home, workspace: Workspace, made: float, opened: float, due: bool
+) -> None:
+    table = result(workspace, 60, made=made, opened=opened)
+    assert Entry(table, 60 * MB, made, opened).is_due(NOW - 300, NOW) is due
+    assert sweep(home) == ([table] if due else [])
+    assert table.exists() is not due
+    assert (table.parent / "result.json").exists()
+    assert (table.parent / "small.json").exists()
+
+
+def test_a_table_that_is_not_large_stays_while_there_is_room(home: Home, workspace: Workspace) -> None:
+    small = result(workspace, 50, made=NOW - 1_000, opened=NOW - 900)
+    assert sweep(home) == []
+    assert sweep(home, over_mb=49) == [small]
+
+
+def test_above_the_budget_the_longest_unopened_go_until_it_fits(home: Home, workspace: Workspace) -> None:
+    other = home.workspace(new_id())
+    tables = [
+        result(each, 10, made=NOW - 1_000, opened=NOW - opened)
+        for each, opened in ((workspace, 900), (other, 800), (workspace, 700), (other, 600))
+    ]
+    assert sweep(home, budget_mb=40) == []
+    assert sweep(home, budget_mb=25) == tables[:2]
+    assert [table.exists() for table in tables] == [False, False, True, True]
+    assert sweep(home, budget_mb=0) == tables[2:]
+
+
+def test_what_goes_because_it_is_due_counts_for_the_budget(home: Home, workspace: Workspace) -> None:
+    due = result(workspace, 60, made=NOW - 1_000, opened=NOW - 400)
+    older = result(workspace, 30, made=NOW - 1_000, opened=NOW - 900)
+    assert sweep(home, budget_mb=40) == [due]
+    assert older.exists()
+
+
+def test_a_dataset_its_original_and_its_profile_are_never_candidates(home: Home, workspace: Workspace) -> None:
+    folder = workspace.dataset(new_id())
+    names = ("data_full.parquet", "data.parquet", "original", "profile.json", "dataset.json", "rejects.csv")
+    kept = [write(folder / name, 500 * MB, NOW - 30 * DAY) for name in names]
+    assert list(eviction.entries(home)) == []
+    assert sweep(home, over_mb=0, budget_mb=0) == []
+    assert all(path.exists() for path in kept)
+
+
+def test_a_result_that_is_not_finished_is_not_touched(home: Home, workspace: Workspace) -> None:
+    folder = workspace.result(new_id())
+    kept = [
+        write(folder / "rows.parquet", 60 * MB, NOW - 2 * DAY),
+        write(folder / "steps" / "0" / "value.parquet", 60 * MB, NOW - 2 * DAY),
+    ]
+    assert sweep(home, over_mb=0, budget_mb=0) == []
+    assert all(path.exists() for path in kept)
+
+
+def test_a_reader_that_has_the_file_open_keeps_it(home: Home, workspace: Workspace) -> None:
+    table = result(workspace, 60, made=NOW - 1_000, opened=NOW - 900)
+    with open(table, "rb") as reading:
+        assert sweep(home) == [table]
+        assert len(reading.read(100)) == 100
+
+
+def test_what_is_gone_does_not_go_twice(home: Home, workspace: Workspace) -> None:
+    assert len([result(workspace, 60, made=NOW - 1_000, opened=NOW - 900), *sweep(home)]) == 2
+    assert sweep(home) == []
+
+
+def age(folder: Path, at: float) -> None:
+    for path in (*folder.rglob("*"), folder):
+        os.utime(path, (at, at))
+
+
+def test_a_workspace_is_forgotten_after_days_without_use(home: Home, workspace: Workspace) -> None:
+    result(workspace, 1, made=NOW, opened=NOW)
+    age(workspace.folder, NOW - 7 * DAY + 60)
+    eviction.forget(home, days=7, now=NOW)
+    assert workspace.folder.exists()
+    eviction.forget(home, days=7, now=NOW + 120)
+    assert not workspace.folder.exists()
+    assert (home.root / "visitors").exists()
+
+
+def test_opening_a_result_is_use(home: Home, workspace: Workspace) -> None:
+    table = result(workspace, 1, made=NOW, opened=NOW)
+    age(workspace.folder, NOW - 8 * DAY)
+    os.utime(table, (NOW - DAY, NOW - DAY))
+    eviction.forget(home, days=7, now=NOW)
+    assert table.exists()
+
+
+def test_an_unfinished_upload_is_given_up_after_a_day_without_a_byte(home: Home, workspace: Workspace) -> None:
+    old, growing = workspace.upload(new_id()), workspace.upload(new_id())
+    for folder in (old, growing):
+        write(folder / "content", 10, NOW)
+        age(folder, NOW - 2 * DAY)
+    os.utime(growing / "content", (NOW - 60, NOW - 60))
+    eviction.forget(home, days=7, now=NOW)
+    assert not old.exists()
+    assert growing.exists()
+
+
+def test_sizes_count_what_lies_on_disk(home: Home, workspace: Workspace) -> None:
+    assert eviction.sizes(home) == {"datasets": (0, 0), "results": (0, 0)}
+    result(workspace, 1, made=NOW, opened=NOW)
+    write(workspace.dataset(new_id()) / "data_full.parquet", 7, NOW)
+    assert eviction.sizes(home) == {"datasets": (1, 7), "results": (1, MB + 2_000)}
