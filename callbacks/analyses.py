@@ -11,15 +11,16 @@ from typing import Any
 import dash
 from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from dash.exceptions import PreventUpdate
-from flask import request
 
 from callbacks.house import house, workspace
+from callbacks.intake import look
 from layouts import analysis_page, blocks, controls, ids, places, runs, states, theme, words
 from services import datasets, memory, params, reader, results
 from services.analysis import Analysis, Shape, find, find_all
 from services.errors import Evicted, Expected, NotFound, ParamError
 from services.jobs import lanes
 from services.results import StoredResult
+from services.samples import SAMPLES, Sample
 
 
 def register(app: Dash) -> None:
@@ -42,7 +43,7 @@ def page(slug: str, result: str | None = None, **_: Any) -> html.Div:
         return _missing(analysis)
     known = _dataset_of(stored) or datasets.current(here)
     if known is None:
-        return analysis_page.empty(analysis, place)
+        return analysis_page.empty(analysis, place, _samples(slug))
     schema = datasets.schema(known)
     values = params.propose(analysis.params, schema, known["roles"])
     if stored is not None:
@@ -52,8 +53,13 @@ def page(slug: str, result: str | None = None, **_: Any) -> html.Div:
     said = getattr(places.found()[slug], "before", None)
     lede = said(known, figures) if said else f"{words.plural(known['rows'], 'row')} are ready."
     return analysis_page.page(
-        analysis, schema, values, control, stored.key if stored else None, analysis_page.before(lede, place)
+        analysis, schema, values, control, stored.key if stored else None, analysis_page.before(lede, place, _samples(slug))
     )
+
+
+def _samples(slug: str) -> list[Sample]:
+    """The samples that show what an analysis does."""
+    return [sample for sample in SAMPLES if slug in sample.good_for]
 
 
 def _missing(analysis: Analysis[Any]) -> html.Div:
@@ -82,8 +88,12 @@ def _dataset_of(stored: StoredResult | None) -> dict[str, Any] | None:
 
 
 def _answers(states_list: list[dict[str, Any]]) -> dict[str, Any]:
-    """The values of the form's controls by parameter."""
-    return {each["id"]["name"]: each.get("value") for each in states_list}
+    """The values of the form's controls by parameter; a blank is none."""
+
+    def said(value: Any) -> Any:
+        return (value.strip() or None) if isinstance(value, str) else value
+
+    return {each["id"]["name"]: said(each.get("value")) for each in states_list}
 
 
 def _form(app: Dash) -> None:
@@ -132,9 +142,8 @@ def _form(app: Dash) -> None:
         raw = _answers(ctx.inputs_list[0])
         analysis = find(control["slug"])
         known = datasets.about(workspace(), control["dataset"])
-        told = {name: value or None for name, value in raw.items()}
         declared = {each.name: each for each in params.fields(analysis.params)}
-        hidden = [not declared[each["id"]["name"]].matters(told) for each in ctx.outputs_list[1]]
+        hidden = [not declared[each["id"]["name"]].matters(raw) for each in ctx.outputs_list[1]]
         return _run_bar(analysis, known, raw, _stored(shown)), hidden
 
 
@@ -185,8 +194,7 @@ def _answer(app: Dash) -> None:
         stored = _stored(key)
         if stored is None:
             raise PreventUpdate
-        look = chosen or request.cookies.get("theme", "light")
-        return *drawn(stored, look), "controls-slot answered", analysis_page.said_in_a_line(stored.about["params"])
+        return *drawn(stored, chosen or look()), "controls-slot answered", analysis_page.said_in_a_line(stored.about["params"])
 
     app.clientside_callback(
         ClientsideFunction("datainsights", "address"),
@@ -196,15 +204,15 @@ def _answer(app: Dash) -> None:
     )
 
 
-def drawn(stored: StoredResult, look: str) -> tuple[Any, Any]:
+def drawn(stored: StoredResult, chosen: str) -> tuple[Any, Any]:
     """The view of a result and its export menu, memoised: drawing reads tables and sorts marks."""
     views, slug = house().views, stored.about["slug"]
-    name = f"{stored.folder.parent.parent.name}-{stored.key}-{stored.about['made']}-{look}-{len(stored.evicted())}"
+    name = f"{stored.folder.parent.parent.name}-{stored.key}-{stored.about['made']}-{chosen}-{len(stored.evicted())}"
     kept = views.get(name)
     if kept is None:
         place = places.place(slug)
         assert place is not None
-        with theme.drawn_in("dark" if look == "dark" else "light"):
+        with theme.drawn_in(chosen):
             view = places.view(slug)(stored)
         kept = json.dumps([view, analysis_page.export_menu(stored, place.exports)], cls=_Plain)
         views.set(name, kept)

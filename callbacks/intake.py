@@ -6,11 +6,12 @@ import time
 from typing import Any
 
 import dash
-from dash import ALL, Dash, Input, Output, ctx, html
+from dash import ALL, MATCH, Dash, Input, Output, State, ctx, html
 from dash.exceptions import PreventUpdate
+from flask import request
 
 from callbacks.house import house, workspace
-from layouts import ids, places, runs
+from layouts import ids, places, runs, theme
 from layouts.pages import data, home
 from layouts.shell import DatasetLink, dataset_chip
 from services import datasets, params
@@ -28,13 +29,17 @@ def register(app: Dash) -> None:
     @app.callback(
         Output(ids.CONTROL, "data", allow_duplicate=True),
         Input(ids.sample(ALL), "n_clicks"),
+        State(ids.CONTROL, "data"),
         prevent_initial_call=True,
     )
-    def take_sample(clicks: list[int | None]) -> dict[str, Any]:
-        """Open a sample: it is made and read like an upload."""
+    def take_sample(clicks: list[int | None], control: dict[str, Any] | None) -> dict[str, Any]:
+        """Open a sample: it is made and read like an upload, and an analysis' page comes back with it."""
         if not any(clicks):
             raise PreventUpdate
-        return {"action": "sample", "slug": "ingest", "sample": ctx.triggered_id["slug"], "at": time.time()}
+        page = (control or {}).get("slug")
+        back = f"/{page}" if page in find_all() else None
+        asked = {"action": "sample", "slug": "ingest", "sample": ctx.triggered_id["slug"]}
+        return {**asked, "dataset": None, "back": back, "at": time.time()}
 
     @app.callback(
         Output(ids.DATASET, "children"),
@@ -58,8 +63,22 @@ def register(app: Dash) -> None:
         known = datasets.current(workspace())
         if name is None or known is None or not any(clicks):
             raise PreventUpdate
-        figures = datasets.profile(workspace(), known["id"])
-        return data.column_panel(next(each for each in figures["columns"] if each["name"] == name))
+        with theme.drawn_in(look()):
+            return data.column_panel(_column(known["id"], name))
+
+    @app.callback(
+        Output(ids.spread(MATCH), "figure"),
+        Input(ids.THEME, "data"),
+        State(ids.spread(MATCH), "id"),
+        prevent_initial_call=True,
+    )
+    def redraw(chosen: str, of: dict[str, str]) -> Any:
+        """Draw a column's histogram in the theme just chosen."""
+        known = datasets.current(workspace())
+        if known is None:
+            raise PreventUpdate
+        with theme.drawn_in(chosen):
+            return home.spread_figure(_column(known["id"], of["column"]))
 
     @app.callback(
         Output(ids.URL, "href", allow_duplicate=True),
@@ -72,6 +91,16 @@ def register(app: Dash) -> None:
             raise PreventUpdate
         datasets.remove(workspace(), ctx.triggered_id["dataset"])
         return f"/data?removed={int(time.time())}"
+
+
+def look() -> str:
+    """The theme this visitor chose: shell.js keeps it in a cookie."""
+    return "dark" if request.cookies.get("theme") == "dark" else "light"
+
+
+def _column(dataset: str, name: str) -> dict[str, Any]:
+    figures = datasets.profile(workspace(), dataset)
+    return next(each for each in figures["columns"] if each["name"] == name)
 
 
 def chip() -> Any:
@@ -106,7 +135,8 @@ def _home(**_: Any) -> html.Div:
         if place is not None:
             offers.append(_offer(slug, analysis, place, known))
     figures = datasets.profile(here, known["id"])
-    return home.glance(known, figures, offers, runs.slots(_control()))
+    with theme.drawn_in(look()):
+        return home.glance(known, figures, offers, runs.slots(_control()))
 
 
 def _offer(slug: str, analysis: Any, place: places.Place, known: dict[str, Any]) -> home.Offer:
@@ -142,6 +172,7 @@ def _data(dataset: str | None = None, **_: Any) -> html.Div:
     if known is None:
         return home.welcome(SAMPLES, settings.upload_limit_mb, settings.keep_days, slots)
     figures = datasets.profile(here, known["id"])
-    return data.page(known, figures, datasets.each(here), SAMPLES, settings.upload_limit_mb, slots)
+    with theme.drawn_in(look()):
+        return data.page(known, figures, datasets.each(here), SAMPLES, settings.upload_limit_mb, slots)
 
 

@@ -45,9 +45,10 @@ def register(app: Dash) -> None:
         Output(ids.URL, "href"),
         Input(ids.TICKET, "data"),
         State(ids.RESULT, "data"),
+        State(ids.CONTROL, "data"),
         prevent_initial_call=True,
     )
-    def end(ticket: dict[str, Any] | None, shown: str | None) -> tuple[Any, ...]:
+    def end(ticket: dict[str, Any] | None, shown: str | None, control: dict[str, Any] | None) -> tuple[Any, ...]:
         """Show how a run ended; the record on disk says it, the ticket only which."""
         if not ticket or ticket["state"] == "none":
             raise PreventUpdate
@@ -61,7 +62,9 @@ def register(app: Dash) -> None:
             return [], runs.ended(job), no_update, no_update
         if job.task == "analysis":
             return [], [], (job.outcome if job.outcome != shown else no_update), no_update
-        return [], [], no_update, f"/data?dataset={job.outcome}"
+        if job.task == "export":
+            raise PreventUpdate
+        return [], [], no_update, f"{(control or {}).get('back') or '/data'}?dataset={job.outcome}"
 
     @app.callback(
         Output(ids.CONTROL, "data", allow_duplicate=True),

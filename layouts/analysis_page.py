@@ -14,6 +14,7 @@ from layouts.places import Place
 from services.analysis import Analysis
 from services.params import fields
 from services.results import StoredResult
+from services.samples import Sample
 from services.schema import Schema
 
 
@@ -49,16 +50,22 @@ def page(
     )
 
 
-def empty(analysis: Analysis[Any], place: Place) -> html.Div:
+def empty(analysis: Analysis[Any], place: Place, samples: Sequence[Sample]) -> html.Div:
     """The page before there is any table."""
+    actions = html.Div(
+        [blocks.button("Add a table", kind="primary", href="/"), *(_try(sample) for sample in samples)],
+        className="actions",
+    )
     return blocks.page(
         blocks.header(analysis.title, analysis.summary),
-        states.empty(
-            "There is no table yet", f"{place.brief} Upload one, or open a sample.",
-            blocks.button("Add a table", kind="primary", href="/"), height=280,
-        ),
-        *runs.slots({}), *runs.places(),
-    )  # fmt: skip
+        states.empty("There is no table yet", f"{place.brief} Upload one, or open a sample.", actions, height=280),
+        *runs.slots({"slug": analysis.slug}),
+        html.Div(runs.places(), className="intake"),
+    )
+
+
+def _try(sample: Sample) -> Component:
+    return blocks.button("Try it on sample data", id=ids.sample(sample.slug))
 
 
 def said_in_a_line(asked: Mapping[str, Any]) -> str:
@@ -66,11 +73,9 @@ def said_in_a_line(asked: Mapping[str, Any]) -> str:
     return " · ".join(str(value) for value in asked.values() if value not in (None, ""))
 
 
-def before(lede: str, place: Place, said: Component | None = None) -> html.Div:
+def before(lede: str, place: Place, samples: Sequence[Sample]) -> html.Div:
     """What stands in the answer's place before the first run: what one will get, when it misleads."""
     parts: list[Component] = [blocks.lede(lede, "empty")]
-    if said is not None:
-        parts.append(said)
     if place.gives:
         given = [cards.plain_card(title, text) for title, text in place.gives]
         parts.append(
@@ -79,6 +84,10 @@ def before(lede: str, place: Place, said: Component | None = None) -> html.Div:
     if place.misleads:
         lines = html.Ul([html.Li(line) for line in place.misleads], className="caveats")
         parts.append(blocks.section(blocks.heading("When it misleads"), lines))
+    for sample in samples:
+        about = f" {words.count(sample.rows)} {sample.source} rows with a known answer"
+        start = html.Button("Try it on sample data", id=ids.sample(sample.slug), className="text-link", type="button")
+        parts.append(html.P([start, html.Span(about, className="quiet")], className="try"))
     return html.Div(parts)
 
 

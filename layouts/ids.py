@@ -91,5 +91,10 @@ def again(action: Any) -> dict[str, Any]:
     return {"type": "again", "action": action}
 
 
+def spread(column: Any) -> dict[str, Any]:
+    """The histogram of a column of the open table."""
+    return {"type": "spread", "column": column}
+
+
 def remove(dataset: Any) -> dict[str, Any]:
     return {"type": "remove", "dataset": dataset}

@@ -62,10 +62,9 @@ def _control(each: Field, schema: Schema, value: Any) -> Component:
                 for column in schema
                 if kind.takes(column)
             ]
-            none = "None" if each.optional else "Choose a column"
-            return dbc.Select(
-                [{"label": none, "value": ""}, *options], value or "", id=name, size="sm"
-            )
+            # A blank, since an empty value would show as no choice at all; it is read as none.
+            none = {"label": "None" if each.optional else "Choose a column", "value": " "}
+            return dbc.Select([none, *options], value or " ", id=name, size="sm")
         case Choice():
             options = [{"label": label, "value": option} for option, label in kind.options.items()]
             return dbc.Select(options, value, id=name, size="sm")

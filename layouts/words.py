@@ -35,6 +35,8 @@ def short(number: float, figures: int = 3) -> str:
 def percent(share: float, decimals: int | None = None) -> str:
     """Say a share, 0 to 1, in percent: 46 %; one decimal below 1 %, unless `decimals` is given."""
     if decimals is None:
+        if 0 < share < 0.0005:
+            return f"<{THIN}0.1{THIN}%"
         decimals = 1 if 0 < abs(share) < 0.01 else 0
     return f"{number_of(share * 100, decimals)}{THIN}%" if isfinite(share) else NONE
 

@@ -97,7 +97,7 @@ def _lede(figures: Mapping[str, Any], empty: int, known: Mapping[str, Any]) -> s
     total = len(figures["columns"])
     said = "Every cell is filled" if not empty else f"{full} of {total} columns are complete"
     twice = figures["duplicates"]
-    said += ", no row comes twice." if not twice else f", {words.plural(twice, 'row')} come twice."
+    said += ", no row comes twice." if not twice else f", {words.plural(twice, 'row repeats', 'rows repeat')} another."
     if known["rejected"]:
         said += f" {words.plural(known['rejected'], 'line')} could not be read."
     return said

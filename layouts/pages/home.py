@@ -171,17 +171,21 @@ def spread(column: Mapping[str, Any], title: str, subtitle: str, height: int = 2
     """A column's histogram as a picture."""
     edges, counts = column["histogram"]["edges"], column["histogram"]["counts"]
     dated = bool(edges) and isinstance(edges[0], str)
-    if dated:
-        figure = charts.bars([edge[:10] for edge in edges[:-1]], counts)
-    else:
-        figure = charts.histogram(edges, counts, median=column.get("median"))
     rows = [
         [edge[:10] if dated else words.short(edge), words.count(count)]
         for edge, count in zip(edges[:-1], counts, strict=True)
     ]
     twin = blocks.Twin(columns=["From", "Rows"], rows=rows, caption=title)
     label = f"{title}: {words.count(sum(counts))} values of {column['name']} in {len(counts)} bars"
-    return blocks.picture(title, subtitle, charts.graph(figure, height=height, label=label), twin)
+    return blocks.picture(title, subtitle, charts.graph(spread_figure(column), ids.spread(column["name"]), height, label=label), twin)
+
+
+def spread_figure(column: Mapping[str, Any]) -> charts.Figure:
+    """Draw a column's histogram: dates as they are, numbers with their median."""
+    edges, counts = column["histogram"]["edges"], column["histogram"]["counts"]
+    if edges and isinstance(edges[0], str):
+        return charts.bars([edge[:10] for edge in edges[:-1]], counts)
+    return charts.histogram(edges, counts, median=column.get("median"))
 
 
 def _card(offer: Offer) -> Component:

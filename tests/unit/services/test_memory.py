@@ -132,17 +132,13 @@ def test_a_process_that_is_gone_holds_nothing() -> None:
 
 
 def test_the_tree_is_every_living_descendant() -> None:
-    code = (
-        "import subprocess, sys, threading\n"
-        "def start(code): return subprocess.Popen([sys.executable, '-c', code], stdin=subprocess.PIPE)\n"
-        'inner = \'import subprocess, sys; p = subprocess.Popen([sys.executable, "-c", "input()"]); input(); p.wait()\'\n'
-        "made = []\n"
-        "thread = threading.Thread(target=lambda: made.append(start(inner)))\n"
-        "thread.start(); thread.join()\n"
-        "made.append(start('input()'))\n"
-        "input()\n"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, start_new_session=True)
+    wait = "import sys; sys.stdin.read()"
+    start = "import subprocess, sys, threading\ndef start(*code): subprocess.Popen([sys.executable, '-c', *code])\n"
+    # A child of a thread, with a child of its own, and a child of the main thread.
+    inner = f"{start}start('{wait}')\n{wait}"
+    code = f"{start}inner = sys.argv[1]\nthread = threading.Thread(target=start, args=[inner])\n"
+    code += f"thread.start(); thread.join()\nstart('{wait}')\n{wait}"
+    process = subprocess.Popen([sys.executable, "-c", code, inner], stdin=subprocess.PIPE, start_new_session=True)
     try:
         pids = until(lambda: pids if len(pids := memory.tree(process.pid)) == 4 else None)
         assert pids[0] == process.pid

@@ -132,7 +132,7 @@ FILTERS = [
     ("day", {"type": "inRange", "dateFrom": "2020-01-01", "dateTo": "2020-01-03"}, "abd"),
     ("day", {"type": "startsWith", "filter": "2020-01"}, "abd"),
     ("name", {"operator": "OR", "conditions": [{"type": "equals", "filter": "milk"}, {"type": "blank"}]}, "bc"),
-    ("n", {"operator": "AND", "conditions": [{"type": "greaterThan", "filter": 1}, {"type": "lessThan", "filter": 4}]}, "ac"),
+    ("n", {"operator": "AND", "conditions": [{"type": "notBlank"}, {"type": "lessThan", "filter": 3}]}, "bc"),
     ("FILE", {"type": "equals", "filter": "f"}, "f"),
     (NAMES[5], {"type": "lessThan", "filter": 2}, "ae"),
 ]  # fmt: skip

@@ -15,9 +15,9 @@ from services.workspace import Home, Workspace, is_id, new_id, read_json, write_
 ROOT = Path(__file__).resolve().parents[3]
 GOOD = "0123456789abcdef0123456789abcdef"
 BAD = [
-    "", ".", "..", "../" + GOOD, GOOD + "/..", "../../../../etc/passwd", GOOD.upper(), GOOD[:-1], GOOD + "0", GOOD + "\n",
-    GOOD[:-1] + "\0", "\0" * 32, "g" * 32, " " * 32, "０" * 32, "/" + GOOD[1:], GOOD[:16] + "/" + GOOD[17:], None, 7,
-    b"0" * 32, [GOOD], {"id": GOOD},
+    "", ".", "..", "../" + GOOD, GOOD + "/..", "../../../../etc/passwd", GOOD.upper(), GOOD[:-1], GOOD + "0",
+    GOOD + "\n", GOOD[:-1] + "\0", "\0" * 32, "g" * 32, " " * 32, "０" * 32, "/" + GOOD[1:],
+    GOOD[:16] + "/" + GOOD[17:], None, 7, b"0" * 32, [GOOD], {"id": GOOD},
 ]  # fmt: skip
 
 
