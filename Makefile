@@ -30,10 +30,10 @@ lint: env
 	$(BIN)/python -m ruff format --check .
 
 unit: env
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest tests/unit -n 2
 
 e2e: env chromium
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest tests/e2e -n 2
 
 dyno: env chromium
 	$(BIN)/python -m pytest tests/dyno -rs

@@ -53,7 +53,12 @@ def page(slug: str, result: str | None = None, **_: Any) -> html.Div:
     said = getattr(places.found()[slug], "before", None)
     lede = said(known, figures) if said else f"{words.plural(known['rows'], 'row')} are ready."
     return analysis_page.page(
-        analysis, schema, values, control, stored.key if stored else None, analysis_page.before(lede, place, _samples(slug))
+        analysis,
+        schema,
+        values,
+        control,
+        stored.key if stored else None,
+        analysis_page.before(lede, place, _samples(slug)),
     )
 
 
@@ -163,9 +168,7 @@ def _run_bar(
     question = params.canonical(parsed)
     if stored is not None and stored.about["params"] == question and not stored.evicted():
         made = dt.datetime.fromtimestamp(stored.about["made"])
-        return controls.run_bar(
-            "current", f"Answered at {made:%H:%M}. Change anything above to ask again.", id=ids.RUN
-        )
+        return controls.run_bar("current", f"Answered at {made:%H:%M}. Change anything above to ask again.", id=ids.RUN)
     here = house()
     cost = analysis.cost(Shape(known["rows"], len(known["columns"])), parsed)
     server = memory.anonymous_mb(memory.tree(here.server))
@@ -194,7 +197,11 @@ def _answer(app: Dash) -> None:
         stored = _stored(key)
         if stored is None:
             raise PreventUpdate
-        return *drawn(stored, chosen or look()), "controls-slot answered", analysis_page.said_in_a_line(stored.about["params"])
+        return (
+            *drawn(stored, chosen or look()),
+            "controls-slot answered",
+            analysis_page.said_in_a_line(stored.about["params"]),
+        )
 
     app.clientside_callback(
         ClientsideFunction("datainsights", "address"),
@@ -280,5 +287,9 @@ def page_of(stored: StoredResult, table: str, asked: dict[str, Any]) -> tuple[li
     condition, bound = reader.conditions(names, where)
     ask = house().reader.ask
     found = ask(path, sql, values)
-    count = ask(path, f"SELECT count(*) FROM FILE WHERE {condition}", bound)[0][0] if where else stored.tables[table]["rows"]
+    count = (
+        ask(path, f"SELECT count(*) FROM FILE WHERE {condition}", bound)[0][0]
+        if where
+        else stored.tables[table]["rows"]
+    )
     return [dict(zip(names, row, strict=True)) for row in found], count

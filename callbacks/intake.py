@@ -174,5 +174,3 @@ def _data(dataset: str | None = None, **_: Any) -> html.Div:
     figures = datasets.profile(here, known["id"])
     with theme.drawn_in(look()):
         return data.page(known, figures, datasets.each(here), SAMPLES, settings.upload_limit_mb, slots)
-
-

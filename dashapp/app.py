@@ -227,5 +227,3 @@ def _timer(server: Flask) -> None:
                     eviction.forget(here.home, days=here.settings.keep_days, now=time.time())
             except OSError:  # a full disk, a folder that went meanwhile: the next tick tries again
                 log.exception("timer")
-
-

@@ -29,9 +29,7 @@ def page(
     """Lay out the page; `before` stands where the answer will, until there is one."""
     asked = html.Div(question.form(fields(analysis.params), schema, values), id=ids.FORM)
     return blocks.page(
-        blocks.header(
-            analysis.title, analysis.summary, [html.Div(id=ids.EXPORT, className="actions")]
-        ),
+        blocks.header(analysis.title, analysis.summary, [html.Div(id=ids.EXPORT, className="actions")]),
         blocks.two_columns(
             html.Div(
                 [
@@ -78,9 +76,7 @@ def before(lede: str, place: Place, samples: Sequence[Sample]) -> html.Div:
     parts: list[Component] = [blocks.lede(lede, "empty")]
     if place.gives:
         given = [cards.plain_card(title, text) for title, text in place.gives]
-        parts.append(
-            blocks.section(blocks.heading("What you will get"), html.Div(given, className="cards"))
-        )
+        parts.append(blocks.section(blocks.heading("What you will get"), html.Div(given, className="cards")))
     if place.misleads:
         lines = html.Ul([html.Li(line) for line in place.misleads], className="caveats")
         parts.append(blocks.section(blocks.heading("When it misleads"), lines))
@@ -114,14 +110,8 @@ def export_menu(result: StoredResult, exports: Sequence[tuple[str, str]]) -> lis
         if table not in result.tables:
             continue
         rows = words.plural(result.tables[table]["rows"], "row")
-        items.append(
-            cards.menu_item(table.capitalize(), form.upper(), rows, id=ids.export(table, form))
-        )
-    items.append(
-        cards.menu_item(
-            "Result", "Markdown", "facts, caveats, tables", id=ids.export("result", "md")
-        )
-    )
+        items.append(cards.menu_item(table.capitalize(), form.upper(), rows, id=ids.export(table, form)))
+    items.append(cards.menu_item("Result", "Markdown", "facts, caveats, tables", id=ids.export("result", "md")))
     raw = dbc.Checkbox(id=ids.EXPORT_RAW, label="Raw values", value=False)
     hint = "Off: cells that start with = + \u2212 @ are made safe for spreadsheets."
     return [

@@ -17,9 +17,7 @@ from services.results import StoredResult
 HEIGHT = 404
 
 
-def answer(
-    result: StoredResult, lede: str, facts: Sequence[tuple[str, Any]], *parts: Component | None
-) -> html.Div:
+def answer(result: StoredResult, lede: str, facts: Sequence[tuple[str, Any]], *parts: Component | None) -> html.Div:
     """One sentence, what it rests on, the facts; then pictures and tables; then the caveats."""
     made = dt.datetime.fromtimestamp(result.about["made"])
     gone = result.evicted()

@@ -19,11 +19,7 @@ def form(fields: Sequence[Field], schema: Schema, values: Mapping[str, Any]) -> 
     """One control a parameter, with a rule between the columns and the rest."""
     drawn: list[Component] = []
     for place, each in enumerate(fields):
-        if (
-            place
-            and isinstance(fields[place - 1].kind, Column)
-            and not isinstance(each.kind, Column)
-        ):
+        if place and isinstance(fields[place - 1].kind, Column) and not isinstance(each.kind, Column):
             drawn.append(controls.rule())
         drawn.append(_field(each, schema, values))
     return drawn
@@ -43,9 +39,7 @@ def _field(each: Field, schema: Schema, values: Mapping[str, Any]) -> html.Div:
         hint=each.kind.help or None,
         optional=each.optional and isinstance(each.kind, Column),
     )
-    drawn.children[0].htmlFor = json.dumps(
-        ids.param(each.name), sort_keys=True, separators=(",", ":")
-    )
+    drawn.children[0].htmlFor = json.dumps(ids.param(each.name), sort_keys=True, separators=(",", ":"))
     error = html.Div(id=ids.error(each.name), className="error-slot", **{"aria-live": "polite"})
     return html.Div([drawn, error], id=ids.field(each.name), hidden=not each.matters(values))
 
@@ -57,11 +51,7 @@ def _control(each: Field, schema: Schema, value: Any) -> Component:
             options = [column.name for column in schema if kind.takes(column)]
             return dcc.Dropdown(options, value, id=name, multi=True)
         case Column():
-            options = [
-                {"label": column.name, "value": column.name}
-                for column in schema
-                if kind.takes(column)
-            ]
+            options = [{"label": column.name, "value": column.name} for column in schema if kind.takes(column)]
             # A blank, since an empty value would show as no choice at all; it is read as none.
             none = {"label": "None" if each.optional else "Choose a column", "value": " "}
             return dbc.Select([none, *options], value or " ", id=name, size="sm")
@@ -80,14 +70,10 @@ def _control(each: Field, schema: Schema, value: Any) -> Component:
                 debounce=True,
             )
         case Date():
-            return dbc.Input(
-                id=name, type="date", value=str(value) if value else "", size="sm", debounce=True
-            )
+            return dbc.Input(id=name, type="date", value=str(value) if value else "", size="sm", debounce=True)
         case Flag():
             return dbc.Checkbox(id=name, value=bool(value), label=kind.label)
         case Text():
-            return dbc.Input(
-                id=name, value=value or "", maxLength=kind.longest, size="sm", debounce=True
-            )
+            return dbc.Input(id=name, value=value or "", maxLength=kind.longest, size="sm", debounce=True)
         case Values():
             return dcc.Dropdown([], value, id=name, multi=kind.many)

@@ -34,10 +34,7 @@ def panel(job: Record, before: int = 0) -> html.Div:
         ]
         drawn = controls.waiting(before + 1, starts=None, queue=queue, job=job.id)
         return html.Div([html.H2("Queued"), drawn], className="run-panel", role="status")
-    steps = [
-        controls.Step(label=s["label"], state="done", aside=_took(s["seconds"]))
-        for s in _joined(job)
-    ]
+    steps = [controls.Step(label=s["label"], state="done", aside=_took(s["seconds"])) for s in _joined(job)]
     if job.label:
         steps.append(controls.Step(label=job.label, state="running"))
     percent = job.total >= 100  # a task that counts hundredths, not steps
@@ -82,9 +79,7 @@ def ended(job: Record) -> Component | None:
         case "cancelled":
             return states.note("stale", "You cancelled this run.", f"Nothing is lost.{kept}", ways)
         case "killed":
-            return states.note(
-                "interrupted", job.message, f"The server itself kept running.{kept}", ways
-            )
+            return states.note("interrupted", job.message, f"The server itself kept running.{kept}", ways)
         case "interrupted":
             return states.note("interrupted", job.message, f"Nothing of yours is lost.{kept}", ways)
     return None

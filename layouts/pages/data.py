@@ -48,47 +48,40 @@ def page(
     """Lay out the profile, then the tables of this visitor, then the way in."""
     cells = figures["rows"] * len(figures["columns"])
     empty = sum(column["missing"] for column in figures["columns"])
-    notes = known["notes"]
-    return html.Div(
-        [
-            blocks.page(
-                blocks.header(
-                    known["name"],
-                    f"What is in it · all {words.plural(figures['rows'], 'row')} · "
-                    f"{words.duration(figures['seconds'])} · read as {_read_as(known)}",
-                ),
-                blocks.lede(_lede(figures, empty, known)),
-                blocks.provenance(
-                    blocks.badge("All rows", "rows"),
-                    *([html.A(words.plural(len(notes), "caveat"), href="#caveats", className="text-link")] if notes else []),
-                ),
-                blocks.facts(
-                    blocks.fact("Rows", words.count(figures["rows"])),
-                    blocks.fact("Columns", words.count(len(figures["columns"]))),
-                    blocks.fact("Empty", words.percent(empty / cells if cells else 0)),
-                    blocks.fact("Duplicates", words.count(figures["duplicates"])),
-                    blocks.fact("In memory", words.size(known["memory_after"]), f"was {words.size(known['memory_before'])}"),
-                    blocks.fact("On disk", words.size(figures["size_on_disk"]), f"{words.size(known['bytes'])} as CSV"),
-                ),
-                blocks.section(
-                    blocks.heading("Columns", f"{len(figures['columns'])}, click one for its figures"), _columns(figures)
-                ),
-                blocks.caveats(notes) if notes else None,
-                blocks.section(blocks.heading("Your tables", str(len(others))), _tables(others, known["id"])),
-                blocks.section(
-                    blocks.heading("Add a table"), intake(limit_mb),
-                    html.Details([html.Summary("Samples"), sample_table(samples)], className="twin"),
-                ),
-                *slots,
-            ),
-            html.Div(id=ids.SIDE, className="side-slot"),
-        ],
-        className="with-side",
-    )  # fmt: skip
+    rows, notes = words.plural(figures["rows"], "row"), known["notes"]
+    read = f"What is in it · all {rows} · {words.duration(figures['seconds'])} · read as {_read_as(known)}"
+    caveats = [html.A(words.plural(len(notes), "caveat"), href="#caveats", className="text-link")] if notes else []
+    page = blocks.page(
+        blocks.header(known["name"], read),
+        blocks.lede(_lede(figures, empty, known)),
+        blocks.provenance(blocks.badge("All rows", "rows"), *caveats),
+        blocks.facts(
+            blocks.fact("Rows", words.count(figures["rows"])),
+            blocks.fact("Columns", words.count(len(figures["columns"]))),
+            blocks.fact("Empty", words.percent(empty / cells if cells else 0)),
+            blocks.fact("Duplicates", words.count(figures["duplicates"])),
+            blocks.fact("In memory", words.size(known["memory_after"]), f"was {words.size(known['memory_before'])}"),
+            blocks.fact("On disk", words.size(figures["size_on_disk"]), f"{words.size(known['bytes'])} as CSV"),
+        ),
+        blocks.section(
+            blocks.heading("Columns", f"{len(figures['columns'])}, click one for its figures"), _columns(figures)
+        ),
+        blocks.caveats(notes) if notes else None,
+        blocks.section(blocks.heading("Your tables", str(len(others))), _tables(others, known["id"])),
+        blocks.section(
+            blocks.heading("Add a table"),
+            intake(limit_mb),
+            html.Details([html.Summary("Samples"), sample_table(samples)], className="twin"),
+        ),
+        *slots,
+    )
+    return html.Div([page, html.Div(id=ids.SIDE, className="side-slot")], className="with-side")
 
 
 def _read_as(known: Mapping[str, Any]) -> str:
-    delimiter = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}.get(known["delimiter"], known["delimiter"])
+    delimiter = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}.get(
+        known["delimiter"], known["delimiter"]
+    )
     return f"{known['encoding']}, {delimiter}"
 
 
@@ -129,7 +122,15 @@ def _row(column: Mapping[str, Any], rows: int) -> list[Any]:
         low, middle, high = (value(column.get(name), column) for name in ("min", "median", "max"))
     elif column.get("top"):
         middle = str(column["top"][0][0])
-    return [name, _shape(column), empty, words.count(column["distinct"]), low, html.Span(middle, className="clip"), high]
+    return [
+        name,
+        _shape(column),
+        empty,
+        words.count(column["distinct"]),
+        low,
+        html.Span(middle, className="clip"),
+        high,
+    ]
 
 
 def _shape(column: Mapping[str, Any]) -> Component:
@@ -166,7 +167,9 @@ def _tables(others: Sequence[Mapping[str, Any]], current: str) -> Component:
     ]
     rows = []
     for each in others:
-        link = html.A(each["name"], href=f"/data?dataset={each['id']}", className="text-link lockable", **{"data-nav": ""})
+        link = html.A(
+            each["name"], href=f"/data?dataset={each['id']}", className="text-link lockable", **{"data-nav": ""}
+        )
         remove = html.Button(
             ["Remove", html.Span(f" {each['name']}", className="visually-hidden")],
             id=ids.remove(each["id"]), className="text-link", type="button",
@@ -189,7 +192,10 @@ def column_panel(column: Mapping[str, Any]) -> html.Aside:
         top = max(count for _, count in column["top"]) or 1
         rows = [[str(name), tables.bar(count / top, words.count(count))] for name, count in column["top"]]
         heads = [tables.Column(title="Value", look="name"), tables.Column(title="Rows", look="number")]
-        body += [html.H3("Most frequent"), tables.table(heads, rows, caption=f"Most frequent values of {column['name']}")]
+        body += [
+            html.H3("Most frequent"),
+            tables.table(heads, rows, caption=f"Most frequent values of {column['name']}"),
+        ]
     close = html.Button(
         icon("x", size=18), id=ids.column("*"), className="icon-button", type="button", **{"aria-label": "Close"}
     )
@@ -218,5 +224,3 @@ def _figures(column: Mapping[str, Any]) -> list[tuple[str, Any]]:
     if column.get("skewness") is not None:
         found.append(("Skewness", words.number_of(column["skewness"])))
     return found
-
-

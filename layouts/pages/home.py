@@ -33,11 +33,14 @@ def welcome(samples: Sequence[Sample], limit_mb: int, days: int, slots: Sequence
     return blocks.page(
         blocks.hero(
             "Drop a table. Get answers you can check.",
-            "Every column described, every row counted. Large tables stay on disk, so they do not have to fit in memory.",
+            "Every column described, every row counted. "
+            "Large tables stay on disk, so they do not have to fit in memory.",
         ),
         intake(limit_mb, f"Stored on this server for this browser only, removed after {days} days without use. "
                "Nothing is sent elsewhere."),
-        blocks.section(blocks.heading("Or start with a sample", "one click, then everything works"), sample_table(samples)),
+        blocks.section(
+            blocks.heading("Or start with a sample", "one click, then everything works"), sample_table(samples)
+        ),
         *slots,
         width="text",
     )  # fmt: skip
@@ -65,7 +68,8 @@ def intake(limit_mb: int, fine: str | None = None) -> html.Div:
     return html.Div(
         [
             cards.drop_zone(
-                f"CSV with commas, semicolons, tabs or bars, in any usual encoding. Up to {limit_mb / 1000:g}\u202fGB each.",
+                "CSV with commas, semicolons, tabs or bars, in any usual encoding. "
+                f"Up to {limit_mb / 1000:g}\u202fGB each.",
                 [browse],
                 fine=fine,
             ),
@@ -100,7 +104,9 @@ def sample_table(samples: Sequence[Sample]) -> Component:
     return tables.table(columns, rows, caption="Samples")
 
 
-def glance(known: Mapping[str, Any], figures: Mapping[str, Any], offers: Sequence[Offer], slots: Sequence[Component]) -> html.Div:
+def glance(
+    known: Mapping[str, Any], figures: Mapping[str, Any], offers: Sequence[Offer], slots: Sequence[Component]
+) -> html.Div:
     """The open table in a sentence, its facts, and a card for each analysis."""
     made = words.moment(dt.datetime.fromtimestamp(known["made"]))
     cells = figures["rows"] * len(figures["columns"])
@@ -177,7 +183,9 @@ def spread(column: Mapping[str, Any], title: str, subtitle: str, height: int = 2
     ]
     twin = blocks.Twin(columns=["From", "Rows"], rows=rows, caption=title)
     label = f"{title}: {words.count(sum(counts))} values of {column['name']} in {len(counts)} bars"
-    return blocks.picture(title, subtitle, charts.graph(spread_figure(column), ids.spread(column["name"]), height, label=label), twin)
+    return blocks.picture(
+        title, subtitle, charts.graph(spread_figure(column), ids.spread(column["name"]), height, label=label), twin
+    )
 
 
 def spread_figure(column: Mapping[str, Any]) -> charts.Figure:

@@ -102,15 +102,16 @@ def _share(part: float | None) -> str:
 def _treemap(result: StoredResult) -> Component:
     rows = [row for row in result.rows("segments") if row["customers"]]
     each = [(row["revenue"] or 0) / row["customers"] for row in rows]
-    texts = [
-        [words.plural(row["customers"], "customer"), f"{_share(row['revenue_share'])} of revenue"] for row in rows
-    ]
+    texts = [[words.plural(row["customers"], "customer"), f"{_share(row['revenue_share'])} of revenue"] for row in rows]
     names = [row["segment"] for row in rows]
     brief = [f"{words.count(row['customers'])} · {_share(row['revenue_share'])}" for row in rows]
     figure = charts.treemap(names, [row["customers"] for row in rows], each, texts, brief=brief)
     twin = blocks.Twin(
         columns=["Segment", "Customers", "Revenue per customer"],
-        rows=[[row["segment"], words.count(row["customers"]), words.count(worth)] for row, worth in zip(rows, each, strict=True)],
+        rows=[
+            [row["segment"], words.count(row["customers"]), words.count(worth)]
+            for row, worth in zip(rows, each, strict=True)
+        ],
         caption="Customers and revenue per customer by segment",
     )
     explained = [
@@ -199,8 +200,13 @@ def _segments(result: StoredResult) -> Component:
             [
                 name,
                 tables.with_share(words.count(row["customers"]), words.percent(row["share"])),
-                words.NONE if share is None else tables.bar(max(share, 0) / longest, words.percent(share), strong=strong),
-                *(words.NONE if row[at] is None else words.number_of(row[at], 1) for at in ("recency_days", "frequency")),
+                words.NONE
+                if share is None
+                else tables.bar(max(share, 0) / longest, words.percent(share), strong=strong),
+                *(
+                    words.NONE if row[at] is None else words.number_of(row[at], 1)
+                    for at in ("recency_days", "frequency")
+                ),
                 words.NONE if row["monetary"] is None else words.count(row["monetary"]),
                 row["advice"],
             ]
@@ -218,10 +224,16 @@ def _spreads(result: StoredResult) -> Component:
         if not bars:
             continue
         # The last bar reaches to the largest value: it is counted in the subtitle, not drawn.
-        cut = bars.pop() if len(bars) > 2 and bars[-1]["high"] - bars[-1]["low"] > 2 * (bars[0]["high"] - bars[0]["low"]) else None
+        cut = (
+            bars.pop()
+            if len(bars) > 2 and bars[-1]["high"] - bars[-1]["low"] > 2 * (bars[0]["high"] - bars[0]["low"])
+            else None
+        )
         edges = [*(row["low"] for row in bars), bars[-1]["high"]]
         counts = [row["customers"] for row in bars]
-        said = f"{words.count(cut['customers'])} above {words.short(cut['low'])} not drawn" if cut else "customers per bar"
+        said = (
+            f"{words.count(cut['customers'])} above {words.short(cut['low'])} not drawn" if cut else "customers per bar"
+        )
         median = result.facts[f"{measure.removesuffix('_days')}_median"]
         figure = charts.histogram(edges, counts, median=median)
         twin = blocks.Twin(

@@ -113,8 +113,12 @@ class Engine:
 
     def _submit(self, workspace: Workspace, job: Record) -> Record:
         with lanes.alone(self.home.server / "queue.lock"):
-            waiting = [each for _, each in self.live() if each.state == "queued" and each.lane == lanes.HEAVY]
-            for _, each in self.live():
+            live = [each for _, each in self.live()]
+            heavy = [each for each in live if each.lane == lanes.HEAVY]
+            waiting = [each for each in heavy if each.state == "queued"]
+            if len(waiting) == len(heavy):
+                waiting = waiting[1:]  # nothing runs: the first of them is about to
+            for each in live:
                 if each.visitor == job.visitor and each.key == job.key:
                     return each  # the same question is already on its way
             if job.lane == lanes.HEAVY:
@@ -285,8 +289,8 @@ class Engine:
                 each = record.read(folder)  # it may have ended between the two looks
                 if each.is_orphan:
                     sweep_strays(each.id)
+                    shutil.rmtree(folder / "tmp", ignore_errors=True)
                     each.changed(
                         state="interrupted", ended=time.time(), pid=None, start=None,
                         message="Interrupted: the server was stopped or crashed while this ran.",
                     ).write(folder)  # fmt: skip
-                    shutil.rmtree(folder / "tmp", ignore_errors=True)

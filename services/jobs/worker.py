@@ -99,10 +99,9 @@ def main(folder: Path, pipe: int) -> int:
         say(end="done", **ended)
     except Expected as error:
         say(end="failed", message=error.message, field=error.field)
-    except MemoryError:
-        say(end="memory")
     except Exception as error:  # noqa: BLE001 - the one boundary: whatever it is, it becomes an incident with a number
         if _is_memory(error):
+            print(traceback.format_exc(), file=sys.stderr, flush=True)
             say(end="memory")
             return 0
         incident = secrets.token_hex(3).upper()

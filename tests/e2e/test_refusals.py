@@ -89,7 +89,9 @@ def test_an_upload_that_was_cut_off_is_kept_apart_and_can_go_on(server: Server) 
     status, headers = send("/_uploads", "POST", Upload_Length=str(len(text)), Upload_Metadata="filename dC5jc3Y=")
     assert status == 201
     place = headers["Location"]
-    assert send(place, "PATCH", text[:5_000], Upload_Offset="0", Content_Type="application/offset+octet-stream")[0] == 204
+    assert (
+        send(place, "PATCH", text[:5_000], Upload_Offset="0", Content_Type="application/offset+octet-stream")[0] == 204
+    )
     # The rest never comes. The same part twice is refused; where it stopped is known.
     assert send(place, "PATCH", text[:5_000], Upload_Offset="0")[0] == 409
     status, headers = send(place, "HEAD")
@@ -118,7 +120,10 @@ def test_a_table_without_date_or_amount_says_what_rfm_misses(visitor: Visitor, s
 
 
 ANSWERED_NO = {
-    "one_customer.csv": ("customer,date,amount\n" + "".join(f"a,2024-01-{day:02},5\n" for day in range(1, 21)), "one customer"),
+    "one_customer.csv": (
+        "customer,date,amount\n" + "".join(f"a,2024-01-{day:02},5\n" for day in range(1, 21)),
+        "one customer",
+    ),
     "no_amounts.csv": (
         "customer,date,amount,price\n" + "".join(f"c{day % 5},2024-01-{day:02},,1.5\n" for day in range(1, 21)),
         "amount",
@@ -140,7 +145,11 @@ def test_a_table_that_cannot_answer_says_why(visitor: Visitor, server: Server, t
 
 READ: dict[str, tuple[str, str, Callable[[Page], None]]] = {
     "twins.csv": ("name,amount,name\nann,1,x\nbob,2,y\n", "utf-8", lambda page: _says(page, "name_2")),
-    "windows.csv": ("Käufer;Ort\nJürgen;Köln\nZoë;Besançon – Süd\n", "cp1252", lambda page: _says(page, "Windows-1252")),
+    "windows.csv": (
+        "Käufer;Ort\nJürgen;Köln\nZoë;Besançon – Süd\n",
+        "cp1252",
+        lambda page: _says(page, "Windows-1252"),
+    ),
     "wide.csv": ("customer,city\nann,Łódź\nbob,Kraków\n", "utf-16", lambda page: _says(page, "UTF-16")),
 }
 

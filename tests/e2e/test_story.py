@@ -99,9 +99,7 @@ def test_purchases_go_from_upload_to_export(visitor: Visitor, server: Server, pu
     assert (joined["monetary"] - joined["monetary_expected"]).abs().max() < 0.005
     assert (joined["segment"] == joined["segment_expected"]).all()
     grid.scroll_into_view_if_needed()
-    first = {
-        cell.get_attribute("col-id"): cell.inner_text() for cell in grid.locator("[row-index='0'] [col-id]").all()
-    }
+    first = {cell.get_attribute("col-id"): cell.inner_text() for cell in grid.locator("[row-index='0'] [col-id]").all()}
     with open(target, encoding="utf-8-sig") as file:
         top = next(csv.DictReader(file))
     assert first["customer"] == top["customer"]

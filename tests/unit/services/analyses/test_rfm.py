@@ -346,7 +346,10 @@ def test_agrees_on_whatever_small_table(
         }
     )
     asked = RfmParams(**BY_LINE, order=order, quantiles=quantiles, refunds=refunds, reference_date=reference)
-    if frame["price"].isna().all():
+    kept = frame.dropna(subset=["customer", "date"])
+    if reference is not None:
+        kept = kept[kept["date"].dt.date <= reference]
+    if kept["price"].isna().all():
         with pytest.raises(DataError):
             ask(Table.of(frame), asked)
         return
