@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from services import table as tables
 from services.errors import Evicted, NotFound
 from services.table import Spilled
-from services.workspace import read_json, write_json
+from services.workspace import new_id, read_json, write_json
 
 if TYPE_CHECKING:
     from services.analysis import Fact, Result
@@ -70,7 +70,10 @@ def _put_table(folder: Path, name: str, made: Any, spill: Path) -> dict[str, Any
         tables.write(made, target)
         made = Spilled.at(target, spill=spill)
     elif made.path != target:
-        os.replace(made.path, target)
+        # Linked, not moved: a result so far leaves the run its tables.
+        part = target.with_name(f".{target.name}.{new_id()}")
+        os.link(made.path, part)
+        part.replace(target)
         made = Spilled.at(target, spill=spill)
     described: dict[str, Any] = {
         "rows": made.rows,

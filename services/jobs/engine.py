@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MOST_QUEUED = 20
 MOST_QUEUED_EACH = 3
+MOST_SEEN = 2_000  # records held in memory
 
 # What reading an index of noise ends in.
 _DAMAGED = (sqlite3.DatabaseError, zlib.error, ValueError)
@@ -57,6 +58,7 @@ class Engine:
 
     def __init__(self, home: Home, bounds: Bounds) -> None:
         self.home, self.bounds = home, bounds
+        self._seen: dict[str, tuple[int, Record]] = {}  # job -> when its record changed, and what it says
         self._supervisors: list[subprocess.Popen[bytes]] = []
         self._guard = threading.Lock()
         try:
@@ -182,8 +184,15 @@ class Engine:
         """Every run of a visitor that has a record, newest first."""
         found = []
         for folder in workspace.each("jobs"):
-            with contextlib.suppress(NotFound):
-                found.append(record.read(folder))
+            with contextlib.suppress(NotFound, FileNotFoundError):
+                # Every tab asks once a second: a record that did not change is not read again.
+                changed = (folder / record.FILE).stat().st_mtime_ns
+                seen = self._seen.get(folder.name)
+                if seen is None or seen[0] != changed:
+                    if len(self._seen) >= MOST_SEEN:
+                        self._seen.clear()
+                    seen = self._seen[folder.name] = (changed, record.read(folder))
+                found.append(seen[1])
         return sorted(found, key=lambda each: -each.made)
 
     # Stopping -----------------------------------------------------------------------------------

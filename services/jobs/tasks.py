@@ -13,7 +13,7 @@ from services import datasets, params, results, roles
 from services.analysis import find
 from services.errors import FileRefused
 from services.jobs.record import Record
-from services.jobs.worker import Running
+from services.jobs.running import Running
 from services.table import ABOUT, Table
 from services.workspace import Workspace, write_json
 

@@ -15,18 +15,12 @@ import secrets
 import signal
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from services import results
-from services.analysis import Result
-from services.errors import Expected, NotFound, StepStopped
-from services.jobs import checkpoints, record
+from services.errors import Expected
+from services.jobs import record
 from services.memory import MB
-from services.table import Spilled, Table
-
-T = TypeVar("T")
 
 PR_SET_PDEATHSIG = 1
 # Above what a job may hold: address space that libraries reserve and never touch.
@@ -44,41 +38,6 @@ def bound(ceiling_mb: int | None) -> None:
     if ceiling_mb is not None:
         most = (ceiling_mb + SLACK_MB) * MB
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-
-
-class Running:
-    """The Job that an analysis is given inside the worker."""
-
-    def __init__(self, said: Callable[..., None], table: Table | None, folder: Path, spill: Path) -> None:
-        """`folder` is where the result will lie; steps are kept below it."""
-        self._say, self._table, self._folder, self._spill = said, table, folder, spill
-        self._stopped: dict[str, str] = {}
-        self._shown = 0
-
-    def report(self, done: int, total: int, label: str) -> None:
-        self._say(progress=[done, total, label])
-
-    def keep(self, name: str, make: Callable[[], T], *, seconds: float | None = None) -> T:
-        if name in self._stopped:
-            raise StepStopped(self._stopped[name])
-        steps = self._folder / results.STEPS
-        try:
-            value = checkpoints.get(steps, name, self._spill)
-        except NotFound:
-            value = make()
-            checkpoints.put(steps, name, value)
-        self._say(kept=name)
-        return value
-
-    def show(self, result: Result) -> None:
-        self._shown += 1
-        results.put(self._folder / "partial", result, {"partial": self._shown}, self._spill)
-        self._say(partial=self._shown)
-
-    def table(self, name: str, sql: str, **names: Any) -> Spilled:
-        assert self._table is not None
-        self._folder.mkdir(parents=True, exist_ok=True)
-        return self._table.store(self._folder / f"{name}.parquet", sql, **names)
 
 
 def main(folder: Path, pipe: int) -> int:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Server, Visitor, until, upload
+from services import results
+from tests.e2e.conftest import DEADLINE, ROOT, Server, Visitor, until, upload
 
 
 def _links(page: Page) -> list[dict[str, str | None]]:
@@ -104,6 +108,13 @@ def test_purchases_go_from_upload_to_export(visitor: Visitor, server: Server, pu
         top = next(csv.DictReader(file))
     assert first["customer"] == top["customer"]
     assert first["monetary"] == f"{float(top['monetary']):,.2f}"
+
+    # Without a browser, the same numbers.
+    command = [sys.executable, "-m", "dashapp", "run", "rfm", str(purchases)]
+    said = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=DEADLINE).stdout)
+    stored = results.get(visitor.workspace.result(page.url.rpartition("=")[2]))
+    assert said["status"] == "done"
+    assert said["facts"] == dict(stored.facts)
     assert visitor.complaints == []
 
 
