@@ -8,6 +8,9 @@ window.dash_clientside.datainsights = {
         if (!pulse || !control || !control.slug) {
             return window.dash_clientside.no_update;
         }
+        if (control.slug === "ingest" && !control.upload && !control.sample) {
+            return window.dash_clientside.no_update; // another tab's file must not lead this one away
+        }
         const { params, ...rest } = control;
         return { ...rest, action: "attach", at: Date.now() / 1000 };
     },

@@ -120,7 +120,7 @@ def _nowhere(**_: Any) -> html.Div:
 
 
 def _control() -> dict[str, Any]:
-    return {"action": "attach", "slug": "ingest", "dataset": None, "since": time.time() - 2}
+    return {"action": "attach", "slug": "ingest", "dataset": None, "since": time.time()}
 
 
 def _home(**_: Any) -> html.Div:
