@@ -177,10 +177,16 @@ def _run_bar(
     if lanes.holder(here.home.server, lanes.HEAVY) is not None:
         return controls.run_bar("queue", f"Another run is on: yours starts after it. {takes}", id=ids.RUN)
     if stored is not None:
-        changed = [name for name, value in question.items() if stored.about["params"].get(name) != value]
-        told = ", ".join(name.replace("_", " ") for name in changed[:3])
-        return controls.run_bar("again", f"The answer still shows another {told}. {takes}", id=ids.RUN)
+        labels = {each.name: each.kind.label.lower() for each in params.fields(analysis.params)}
+        shown = stored.about["params"]
+        changed = [name for name, value in question.items() if shown.get(name) != value]
+        told = ", ".join(f"{labels[name]} {_plain(shown.get(name))}" for name in changed[:3])
+        return controls.run_bar("again", f"The answer shown is for {told}. {takes}", id=ids.RUN)
     return controls.run_bar("ready", f"{takes} On all {words.count(known['rows'])} rows.", id=ids.RUN)
+
+
+def _plain(value: Any) -> str:
+    return "none" if value is None else str(value)
 
 
 def _answer(app: Dash) -> None:

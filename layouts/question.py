@@ -59,15 +59,10 @@ def _control(each: Field, schema: Schema, value: Any) -> Component:
             options = [{"label": label, "value": option} for option, label in kind.options.items()]
             return dbc.Select(options, value, id=name, size="sm")
         case Number():
+            # Not type="number": the browser would keep back what is out of bounds, and nobody could say why.
+            mode = "numeric" if each.whole else "decimal"
             return dbc.Input(
-                id=name,
-                type="number",
-                value=value,
-                min=kind.low,
-                max=kind.high,
-                step=kind.step,
-                size="sm",
-                debounce=True,
+                id=name, value="" if value is None else f"{value:g}", inputMode=mode, size="sm", debounce=True
             )
         case Date():
             return dbc.Input(id=name, type="date", value=str(value) if value else "", size="sm", debounce=True)

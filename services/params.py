@@ -184,6 +184,8 @@ def parse(params: type[P], raw: Mapping[str, Any], schema: Schema) -> P:
             values[name] = _checked(each, given, schema)
         elif name in raw and each.optional:
             values[name] = None
+        elif name in raw and isinstance(each.kind, Number):  # cleared: never quietly the default
+            values[name] = _number(each, given)
         elif each.required:
             raise ParamError(f"{each.kind.label}: {_missing(each, schema)}", field=name)
     return params(**values)

@@ -119,6 +119,27 @@ def test_a_table_without_date_or_amount_says_what_rfm_misses(visitor: Visitor, s
     assert visitor.complaints == []
 
 
+def test_a_number_out_of_bounds_is_told_at_its_control_and_nothing_runs(visitor: Visitor, server: Server) -> None:
+    page = visitor.open()
+    page.get_by_role("button", name="Open Purchases").click()
+    page.wait_for_url("**/data?dataset=*")
+    page.goto(f"{server.address}/rfm")
+    number = page.get_by_label("Scores from 1 to")
+    for wrong in ("12", "many", ""):
+        number.fill(wrong)
+        number.press("Tab")
+        page.locator("#run").click()
+        expect(page.locator(".wrong .error-slot")).to_contain_text("a whole number from 3 to 10")
+        expect(number).to_have_value(wrong)
+    assert list(visitor.workspace.each("results")) == []
+    number.fill("4")
+    number.press("Tab")
+    page.locator("#run").click()
+    page.wait_for_url("**/rfm?result=*")
+    expect(page.locator(".error-slot", has_text="whole number")).to_have_count(0)
+    assert visitor.complaints == []
+
+
 ANSWERED_NO = {
     "one_customer.csv": (
         "customer,date,amount\n" + "".join(f"a,2024-01-{day:02},5\n" for day in range(1, 21)),

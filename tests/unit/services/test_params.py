@@ -85,8 +85,8 @@ def test_everything_given_as_the_command_line_writes_it() -> None:
     assert type(asked.count) is int
 
 
-def test_empty_clears_what_may_be_empty_and_leaves_the_default_of_the_rest() -> None:
-    asked = ask(worth="", until=None, count="", how=" ")
+def test_empty_clears_what_may_be_empty_and_leaves_the_default_of_a_choice() -> None:
+    asked = ask(worth="", until=None, how=" ")
     assert asked == Asked(who="customer", when="bought")
 
 
@@ -94,6 +94,7 @@ def test_empty_clears_what_may_be_empty_and_leaves_the_default_of_the_rest() -> 
     ("name", "value", "said"),
     [
         ("who", None, "Who: choose one."),
+        ("count", "", "Count: a whole number from"),
         ("who", "", "Who: choose one."),
         ("who", "nobody", "Who: there is no column “nobody”. There is: customer, age, note, city."),
         ("who", ["customer"], "Who: there is no column"),
