@@ -180,13 +180,11 @@ def _run_bar(
         labels = {each.name: each.kind.label.lower() for each in params.fields(analysis.params)}
         shown = stored.about["params"]
         changed = [name for name, value in question.items() if shown.get(name) != value]
-        told = ", ".join(f"{labels[name]} {_plain(shown.get(name))}" for name in changed[:3])
+        told = ", ".join(
+            f"no {labels[name]}" if shown.get(name) is None else f"{labels[name]} {shown[name]}" for name in changed[:3]
+        )
         return controls.run_bar("again", f"The answer shown is for {told}. {takes}", id=ids.RUN)
     return controls.run_bar("ready", f"{takes} On all {words.count(known['rows'])} rows.", id=ids.RUN)
-
-
-def _plain(value: Any) -> str:
-    return "none" if value is None else str(value)
 
 
 def _answer(app: Dash) -> None:

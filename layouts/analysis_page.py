@@ -81,7 +81,7 @@ def before(lede: str, place: Place, samples: Sequence[Sample]) -> html.Div:
         lines = html.Ul([html.Li(line) for line in place.misleads], className="caveats")
         parts.append(blocks.section(blocks.heading("When it misleads"), lines))
     for sample in samples:
-        about = f" {words.count(sample.rows)} {sample.source} rows with a known answer"
+        about = f" {words.count(sample.rows)} rows ({sample.source}) with a known answer"
         start = html.Button("Try it on sample data", id=ids.sample(sample.slug), className="text-link", type="button")
         parts.append(html.P([start, html.Span(about, className="quiet")], className="try"))
     return html.Div(parts)
