@@ -93,10 +93,10 @@ def _dataset_of(stored: StoredResult | None) -> dict[str, Any] | None:
 
 
 def _answers(states_list: list[dict[str, Any]]) -> dict[str, Any]:
-    """The values of the form's controls by parameter; a blank is none."""
+    """The values of the form's controls by parameter; a blank is an empty text."""
 
     def said(value: Any) -> Any:
-        return (value.strip() or None) if isinstance(value, str) else value
+        return "" if value is None else value.strip() if isinstance(value, str) else value
 
     return {each["id"]["name"]: said(each.get("value")) for each in states_list}
 
@@ -147,8 +147,9 @@ def _form(app: Dash) -> None:
         raw = _answers(ctx.inputs_list[0])
         analysis = find(control["slug"])
         known = datasets.about(workspace(), control["dataset"])
+        told = {name: None if value == "" else value for name, value in raw.items()}
         declared = {each.name: each for each in params.fields(analysis.params)}
-        hidden = [not declared[each["id"]["name"]].matters(raw) for each in ctx.outputs_list[1]]
+        hidden = [not declared[each["id"]["name"]].matters(told) for each in ctx.outputs_list[1]]
         return _run_bar(analysis, known, raw, _stored(shown)), hidden
 
 

@@ -16,7 +16,7 @@ from layouts.pages import data, home
 from layouts.shell import DatasetLink, dataset_chip
 from services import datasets, params
 from services.analysis import Shape, find_all
-from services.errors import NotFound
+from services.errors import NotFound, ParamError
 from services.samples import SAMPLES
 
 
@@ -150,9 +150,12 @@ def _offer(slug: str, analysis: Any, place: places.Place, known: dict[str, Any])
     ]
     seconds, last = None, None
     if not missing:
-        parsed = params.parse(analysis.params, proposed, schema)
-        seconds = analysis.cost(Shape(known["rows"], len(schema)), parsed).seconds
-        last = house().engine.of(workspace(), slug, known["id"])
+        try:
+            parsed = params.parse(analysis.params, proposed, schema)
+            seconds = analysis.cost(Shape(known["rows"], len(schema)), parsed).seconds
+            last = house().engine.of(workspace(), slug, known["id"])
+        except ParamError as error:  # what the fields need together
+            missing.append(error.field or "")
     return home.Offer(
         slug=slug, title=analysis.title, place=place, missing=missing, seconds=seconds,
         done=last if last is not None and last.state == "done" else None,

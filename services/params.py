@@ -179,13 +179,12 @@ def parse(params: type[P], raw: Mapping[str, Any], schema: Schema) -> P:
     for name, each in declared.items():
         given = raw.get(name)
         if isinstance(given, str) and not given.strip():
-            given = None
+            # A number that was wiped out is told, never quietly the default; null asks for the default.
+            given = _number(each, given) if isinstance(each.kind, Number) and not each.optional else None
         if given is not None:
             values[name] = _checked(each, given, schema)
         elif name in raw and each.optional:
             values[name] = None
-        elif name in raw and isinstance(each.kind, Number):  # cleared: never quietly the default
-            values[name] = _number(each, given)
         elif each.required:
             raise ParamError(f"{each.kind.label}: {_missing(each, schema)}", field=name)
     return params(**values)

@@ -96,6 +96,12 @@ class RfmParams:
     quantiles: Annotated[int, Number("Scores from 1 to", low=3, high=10)] = 5
     refunds: Annotated[str, Choice("Refunds", options={"keep": "Keep in the amount", "exclude": "Leave out"})] = "keep"
 
+    def __post_init__(self) -> None:
+        if self.amount is None and (self.quantity is None or self.price is None):
+            raise ParamError(
+                "Amount: choose the column that holds it, or both a quantity and a unit price.", field="amount"
+            )
+
 
 class _Counts(NamedTuple):
     """What one pass over the rows finds; a row is kept that has a customer, a date, and is not too late."""
@@ -153,8 +159,6 @@ def run(table: Table, params: RfmParams, job: Job) -> Result:
 
     Raises
     ------
-    ParamError
-        Neither an amount nor both quantity and price.
     DataError
         No row has a customer, a date or an amount, none lies before the reference date, all are
         refunds, or there is only one customer.
@@ -228,13 +232,7 @@ def _names(params: RfmParams) -> dict[str, Any]:
 
 def _factors(params: RfmParams) -> tuple[str, ...]:
     """The parameters whose product is the amount of a row."""
-    if params.amount is not None:
-        return ("amount",)
-    if params.quantity is None or params.price is None:
-        raise ParamError(
-            "Amount: choose the column that holds it, or both a quantity and a unit price.", field="amount"
-        )
-    return ("quantity", "price")
+    return ("amount",) if params.amount is not None else ("quantity", "price")
 
 
 def _rough(params: RfmParams) -> str:

@@ -147,7 +147,7 @@ ANSWERED_NO = {
     ),
     "no_amounts.csv": (
         "customer,date,amount,price\n" + "".join(f"c{day % 5},2024-01-{day:02},,1.5\n" for day in range(1, 21)),
-        "amount",
+        "choose the column that holds it, or both a quantity and a unit price",
     ),
 }
 
@@ -159,7 +159,7 @@ def test_a_table_that_cannot_answer_says_why(visitor: Visitor, server: Server, t
     upload(page, _csv(tmp_path / name, text))
     page.goto(f"{server.address}/rfm")
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.locator("#main").get_by_text(said).last).to_be_visible()
+    expect(page.locator(".error-slot, #state .note").get_by_text(said)).to_be_visible()
     assert list(visitor.workspace.folder.glob("results/*/result.json")) == []
     assert visitor.complaints == []
 
