@@ -90,8 +90,15 @@ class Server:
     def worker(self) -> int | None:
         """The process that works for the heavy lane's job."""
         holder = lanes.holder(self.home.server, lanes.HEAVY)
-        below = [pid for pid in memory.tree(holder["pid"]) if pid != holder["pid"]] if holder else []
-        return below[0] if below else None
+        below = memory.tree(holder["pid"]) if holder else []
+        return next((pid for pid in below if self._is_worker(pid)), None)
+
+    @staticmethod
+    def _is_worker(pid: int) -> bool:
+        """Whether it has become the worker: stopped between fork and exec, it would hold its supervisor too."""
+        with contextlib.suppress(OSError):
+            return b"services.jobs.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return False
 
     @contextlib.contextmanager
     def held(self, begin: Callable[[], object]) -> Iterator[Record]:
