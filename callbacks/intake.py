@@ -15,6 +15,7 @@ from layouts import ids, places, runs, theme
 from layouts.pages import data, home
 from layouts.shell import DatasetLink, dataset_chip
 from services import datasets, params
+from services import runs as past
 from services.analysis import Shape, find_all
 from services.errors import NotFound, ParamError
 from services.samples import SAMPLES
@@ -153,7 +154,8 @@ def _offer(slug: str, analysis: Any, place: places.Place, known: dict[str, Any])
         try:
             parsed = params.parse(analysis.params, proposed, schema)
             seconds = analysis.cost(Shape(known["rows"], len(schema)), parsed).seconds
-            last = house().engine.of(workspace(), slug, known["id"])
+            run = past.newest(house().engine, workspace(), slug, known["id"])
+            last = run.record if run is not None else None
         except ParamError as error:  # what the fields need together
             missing.append(error.field or "")
     return home.Offer(

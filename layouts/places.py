@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,12 +32,13 @@ class Place:
 
 @cache
 def found() -> Mapping[str, ModuleType]:
-    """The page modules of analyses by slug: those that declare a PLACE."""
+    """The page modules of analyses by slug: those that declare a PLACE, here or in packages that EXTRA_PAGES names."""
     modules = {}
-    for each in pkgutil.iter_modules(pages.__path__):
-        module = importlib.import_module(f"{pages.__name__}.{each.name}")
-        if hasattr(module, "PLACE"):
-            modules[each.name] = module
+    for name in (pages.__name__, *filter(None, os.environ.get("EXTRA_PAGES", "").split(","))):
+        for each in pkgutil.iter_modules(importlib.import_module(name).__path__):
+            module = importlib.import_module(f"{name}.{each.name}")
+            if hasattr(module, "PLACE"):
+                modules[each.name] = module
     return modules
 
 

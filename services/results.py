@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 FILE = "result.json"
 STEPS = "steps"
 EXPORTS = "exports"
+PARTIAL = "partial"  # folder of the result so far, while its job runs or when it ended early
 SMALL = 1_000_000  # bytes of JSON
 
 

@@ -95,6 +95,22 @@ class Engine:
             ),
         )  # fmt: skip
 
+    def again(self, workspace: Workspace, job: str, *, fresh: bool = False) -> Record:
+        """Ask the question of an earlier run once more: going on from the steps it kept, or from nothing.
+
+        Raises
+        ------
+        NotFound
+            There is no such run of an analysis, or its dataset was removed.
+        """
+        from services import datasets
+
+        known = self.get(workspace, job)
+        if known.task != "analysis" or known.dataset is None:
+            raise NotFound("Only the run of an analysis can be asked again.")
+        dataset = datasets.about(workspace, known.dataset)
+        return self.ask(workspace, known.slug, dataset, known.params, known.notes)
+
     def take_in(self, workspace: Workspace, asked: dict[str, Any], title: str, size: int) -> Record:
         """Read an upload (`{"upload", "name"}`) or a sample (`{"sample"}`) of `size` bytes into a dataset."""
         # 20 MB are read and profiled within the quick lane's ten seconds.
@@ -171,14 +187,6 @@ class Engine:
     def position(self, job: Record) -> int:
         """How many jobs of its lane come before it, the running one included."""
         return sum(each.lane == job.lane and each.sequence < job.sequence for _, each in self.live())
-
-    def of(self, workspace: Workspace, slug: str, dataset: str | None) -> Record | None:
-        """The visitor's newest run of an analysis on a dataset."""
-        return max(
-            (each for each in self.mine(workspace) if each.slug == slug and each.dataset == dataset),
-            key=lambda each: each.made,
-            default=None,
-        )
 
     def mine(self, workspace: Workspace) -> list[Record]:
         """Every run of a visitor that has a record, newest first."""

@@ -17,6 +17,7 @@ LIVE = frozenset({"queued", "running"})
 
 FILE = "record.json"
 CANCEL = "cancel"  # a file of this name in the job's folder asks the supervisor to stop
+SKIP = "skip"  # ... to stop the step whose name it holds, and to go on
 LOG = "log.txt"
 
 
@@ -51,8 +52,14 @@ class Record:
     ceiling_mb: int | None = None
     memory_mb: float = 0
     peak_mb: float = 0
+    cost_mb: float | None = None  # predicted peak
+    cost_seconds: float | None = None  # predicted time
     kept: tuple[str, ...] = ()  # steps on disk
+    found: int = 0  # how many of them an earlier run had made
+    making: str = ""  # the step being made now
+    may_skip: bool = False  # whether its visitor may have it skipped
     stopped: tuple[dict[str, str], ...] = ()  # steps stopped: name, reason
+    partial: int = 0  # how often a result so far was shown
     message: str = ""  # how it ended and why, in a sentence
     field: str | None = None  # the control that the message belongs to
     incident: str | None = None

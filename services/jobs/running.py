@@ -41,7 +41,7 @@ class Running:
 
     def show(self, result: Result) -> None:
         self._shown += 1
-        results.put(self._folder / "partial", result, {"partial": self._shown}, self._spill)
+        results.put(self._folder / results.PARTIAL, result, {"partial": self._shown}, self._spill)
         self._say(partial=self._shown)
 
     def table(self, name: str, sql: str, **names: Any) -> Spilled:

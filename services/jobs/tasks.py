@@ -50,7 +50,7 @@ def _analyse(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: i
         "said_before": list(job.notes),
     }
     results.put(folder, result, about, spill)
-    shutil.rmtree(folder / "partial", ignore_errors=True)
+    shutil.rmtree(folder / results.PARTIAL, ignore_errors=True)
     return {"outcome": job.key}
 
 

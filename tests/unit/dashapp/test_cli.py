@@ -242,7 +242,7 @@ def test_the_numbers_are_the_analysis_own(shell: Shell) -> None:
 
 def test_files_written_are_exact_and_never_guarded_against_formulas(shell: Shell) -> None:
     path = shell.write("items.csv", "item\n=1+1\n-2x\n@home\nGröße\n")
-    extra = {"EXTRA_ANALYSES": "tests.unit.analyses_for_tests"}
+    extra = {"EXTRA_ANALYSES": "tests.analyses"}
     said = shell.run("run", "instant", path, "--set", "item=item", "--out", "out", **extra).said
     assert said["tables"]["items"] == {"rows": 4, "columns": ["item", "n"], "file": "out/items.csv"}
     written = (shell.folder / "out" / "items.csv").read_bytes()
@@ -258,7 +258,7 @@ def test_files_written_are_exact_and_never_guarded_against_formulas(shell: Shell
 
 def test_lists_are_json_and_null_clears(shell: Shell) -> None:
     path = shell.write("items.csv", "item,a,b\nx,1,2\ny,3,4\n")
-    extra = {"EXTRA_ANALYSES": "tests.unit.analyses_for_tests"}
+    extra = {"EXTRA_ANALYSES": "tests.analyses"}
     said = shell.run("run", "instant", path, "--set", "item=item", "--set", 'others=["a", "b"]', **extra).said
     assert said["facts"] == {"rows": 2, "others": 2, "size": 5}
     said = shell.run(
@@ -331,9 +331,7 @@ def test_a_table_without_what_is_needed_is_refused_with_the_field(shell: Shell) 
 
 
 def test_a_refusal_of_the_analysis_is_told_with_its_field(shell: Shell, purchases: Path) -> None:
-    answer = shell.run(
-        "run", "refuses", purchases, "--set", "item=comment", EXTRA_ANALYSES="tests.unit.analyses_for_tests"
-    )
+    answer = shell.run("run", "refuses", purchases, "--set", "item=comment", EXTRA_ANALYSES="tests.analyses")
     assert refused(answer, "has no items to count", field="item")
     assert answer.said["job"]["seconds"] > 0
 
@@ -361,9 +359,7 @@ def test_a_name_of_bytes_that_are_no_text_is_read(shell: Shell) -> None:
 
 
 def test_a_bug_is_exit_1_with_an_incident_and_its_traceback_on_standard_error(shell: Shell, purchases: Path) -> None:
-    answer = shell.run(
-        "run", "breaks", purchases, "--set", "item=comment", EXTRA_ANALYSES="tests.unit.analyses_for_tests"
-    )
+    answer = shell.run("run", "breaks", purchases, "--set", "item=comment", EXTRA_ANALYSES="tests.analyses")
     assert (answer.code, answer.said["status"]) == (1, "failed")
     incident = answer.said["error"]["incident"]
     assert incident
@@ -394,7 +390,7 @@ def hangs(shell: Shell, file: Path) -> "subprocess.Popen[str]":
         "item=comment",
         "--set",
         f"log={log}",
-        EXTRA_ANALYSES="tests.unit.analyses_for_tests",
+        EXTRA_ANALYSES="tests.analyses",
     )
     until(lambda: log.exists() and len(log.read_text().split()) == 3)
     return process
@@ -426,7 +422,7 @@ def test_a_terminated_command_leaves_nothing_behind(shell: Shell, purchases: Pat
 def test_a_killed_command_leaves_no_job_running(shell: Shell, purchases: Path) -> None:
     process = shell.start(
         "run", "steps", purchases, "--set", "item=comment", "--set", f"gate={shell.folder / 'gate'}",
-        EXTRA_ANALYSES="tests.unit.analyses_for_tests",
+        EXTRA_ANALYSES="tests.analyses",
     )  # fmt: skip
     assert process.stderr is not None
     until(lambda: "Step 2" in process.stderr.readline())  # type: ignore[union-attr]

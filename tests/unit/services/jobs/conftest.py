@@ -10,7 +10,7 @@ from tests.unit.services.jobs.stage import Stage
 @pytest.fixture
 def analyses_for_tests(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Find the analyses that wait, fork, allocate or break."""
-    monkeypatch.setenv("EXTRA_ANALYSES", "tests.unit.analyses_for_tests")
+    monkeypatch.setenv("EXTRA_ANALYSES", "tests.analyses")
     find_all.cache_clear()
     yield
     find_all.cache_clear()

@@ -227,8 +227,6 @@ def test_another_visitors_job_is_not_there(stage: Stage) -> None:
         with pytest.raises(NotFound):
             stage.engine.cancel(other, hidden)
     assert stage.engine.mine(other) == []
-    assert stage.engine.of(other, "instant", job.dataset) is None
-    assert stage.engine.of(stage.workspace, "instant", job.dataset) == job
 
 
 def _exported(stage: Stage, workspace: Workspace, key: str, **asked: Any) -> Record:

@@ -4,7 +4,7 @@ import time
 
 from services.analysis import Job, Result
 from services.table import Table
-from tests.unit.analyses_for_tests import Asked, declare
+from tests.analyses import Asked, declare
 
 
 def run(table: Table, params: Asked, job: Job) -> Result:
