@@ -3,8 +3,9 @@
 window.dash_clientside = window.dash_clientside || {};
 
 window.dash_clientside.datainsights = {
-    /* The server changed (restarted, a job began or ended): follow what runs now. */
-    follow(pulse, control) {
+    /* The server changed (restarted, a job began or ended): follow what runs now. The server knows
+       which run is this tab's own, and is told which end was shown here already. */
+    follow(pulse, control, ticket) {
         if (!pulse || !control || !control.slug) {
             return window.dash_clientside.no_update;
         }
@@ -12,19 +13,36 @@ window.dash_clientside.datainsights = {
             return window.dash_clientside.no_update; // another tab's file must not lead this one away
         }
         const { params, ...rest } = control;
-        return { ...rest, action: "attach", at: Date.now() / 1000 };
+        return { ...rest, action: "attach", told: ticket?.job, at: Date.now() / 1000 };
+    },
+
+    /* A result so far comes with every poll; it is drawn when it is another than the one shown. */
+    so_far(partial, shown) {
+        return partial && partial !== shown ? partial : window.dash_clientside.no_update;
     },
 
     /* The address names the result shown, without loading the page anew. */
     address(key) {
-        if (key) {
+        if (key && !key.includes(".")) {
             const address = new URL(window.location);
             if (address.searchParams.get("result") !== key) {
                 address.searchParams.set("result", key);
+                address.searchParams.delete("run");
                 window.history.replaceState(window.history.state, "", address);
             }
         }
         return window.dash_clientside.no_update;
+    },
+
+    /* The sample that fits: its size goes into the form, and Run is clicked. */
+    use_rows(clicks, before) {
+        const { no_update, callback_context } = window.dash_clientside;
+        if (!clicks.some(Boolean)) {
+            return [no_update, no_update];
+        }
+        const [{ prop_id: changed }] = callback_context.triggered;
+        const { rows } = JSON.parse(changed.slice(0, changed.lastIndexOf(".")));
+        return [String(rows), (before || 0) + 1];
     },
 
     /* A segment clicked, in a chart or a table, becomes the filter of its grid. */

@@ -128,6 +128,7 @@
         tell("pulse", data);
       }
       repaint();
+      document.dispatchEvent(new CustomEvent("datainsights:pulse", { detail: pulse }));
     } catch {
       failures += 1;
       if (failures >= 3) paint(byId("connection"), "Connection lost. Trying again.");
@@ -136,11 +137,11 @@
     timer = setTimeout(beat, document.hidden ? 15000 : 1000);
   }
 
-  async function post(path) {
+  async function post(path, said = {}) {
     const answer = await fetch(path, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: "{}",
+      body: JSON.stringify(said),
     });
     beat();
     return answer;
@@ -200,6 +201,7 @@
     paintGauge(pulse.memory);
     paintPopover(pulse.memory);
     paintChip();
+    paintNews();
     paintCard();
     lockLinks();
     say("band", `Memory is ${BANDS[pulse.memory.band]?.[0] ?? pulse.memory.band}`);
@@ -309,6 +311,19 @@
       ? `${busy.done} of ${busy.total}`
       : percent(Math.min(busy.share ?? 0, 1));
 
+  /* How the chip says that a run ended while its owner looked elsewhere. */
+  const ENDS = {
+    done: ["done", "circle-check", "done", "Open"],
+    failed: ["stopped", "circle-alert", "failed", "See why"],
+    killed: ["stopped", "circle-stop", "stopped", "See why"],
+    interrupted: ["stopped", "circle-stop", "interrupted", "See why"],
+  };
+
+  function paintNews() {
+    const news = pulse.done?.count ?? 0;
+    paint(byId("runs-news"), news ? `<span class="visually-hidden">${news} new</span>` : "");
+  }
+
   function paintChip() {
     const node = byId("job-chip");
     const { busy, waiting, done } = pulse;
@@ -332,10 +347,10 @@
         : `<span class="not-mine">${inside}</span>`;
       paintRunning(node, busy, link, stop, foot);
     } else if (done) {
-      const good = done.state === "done";
+      const [look, symbol, word, open] = ENDS[done.state] ?? ENDS.done;
       paint(
         node,
-        `<div class="job-chip ${good ? "done" : "stopped"}"><a href="${safe(done.href)}" data-nav>${icon(good ? "circle-check" : "circle-stop")}<strong>${safe(done.name)} ${safe(done.state)}</strong><span class="left">Open</span></a></div>`,
+        `<div class="job-chip ${look}"><a href="${safe(done.href)}" data-nav>${icon(symbol)}<strong>${safe(done.name)} ${word}</strong><span class="left">${open}</span></a></div>`,
       );
     } else {
       paint(node, "");
@@ -453,6 +468,11 @@
       post(`/_jobs/${encodeURIComponent(target.dataset.cancel)}/cancel`).catch(() => {
         target.disabled = false;
       });
+    } else if (target.dataset.skip) {
+      target.disabled = true;
+      post(`/_jobs/${encodeURIComponent(target.dataset.skip)}/skip`, { step: target.dataset.step }).catch(() => {
+        target.disabled = false;
+      });
     } else if (target.id === "theme-switch") {
       switchTheme();
     } else if (target.id === "gauge") {
@@ -514,6 +534,9 @@
       repaint();
     });
   }).observe(document.body, { childList: true, subtree: true });
+
+  /* What other scripts of ours need of the shell. */
+  window.datainsights = { go, post, icon, safe };
 
   beat();
 })();

@@ -15,8 +15,8 @@
         if (place.dataset.built === said) {
             return;
         }
-        const { columns, rows, caption, more } = JSON.parse(said);
-        const look = (at) => (at ? "number" : "name");
+        const { columns, rows, caption, more, texts = [] } = JSON.parse(said);
+        const look = (at) => (at ? (texts.includes(columns[at]) ? "text" : "number") : "name");
         const table = document.createElement("table");
         table.className = "dense";
         const title = table.createCaption();

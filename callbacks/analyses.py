@@ -12,15 +12,20 @@ import dash
 from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from dash.exceptions import PreventUpdate
 
-from callbacks.house import house, workspace
+from callbacks import pulse
+from callbacks.house import House, house, workspace
 from callbacks.intake import look
 from layouts import analysis_page, blocks, controls, ids, places, runs, states, theme, words
-from services import datasets, memory, params, reader, results
+from services import datasets, params, preflight, reader, results
+from services import runs as past
 from services.analysis import Analysis, Shape, find, find_all
 from services.errors import Evicted, Expected, NotFound, ParamError
 from services.jobs import lanes
+from services.jobs.record import Record
+from services.preflight import Forecast
 from services.results import StoredResult
 from services.samples import SAMPLES, Sample
+from services.workspace import new_id
 
 
 def register(app: Dash) -> None:
@@ -34,21 +39,34 @@ def register(app: Dash) -> None:
     _grids(app)
 
 
-def page(slug: str, result: str | None = None, **_: Any) -> html.Div:
-    """Lay out the page of an analysis, with the result that the address names."""
+def page(slug: str, result: str | None = None, run: str | None = None, **_: Any) -> html.Div:
+    """Lay out the page of an analysis, with the result or the run that the address names."""
     here, analysis, place = workspace(), find(slug), places.place(slug)
     assert place is not None
+    followed = _run(run) if run and not result else None
+    if followed is not None and followed.state == "done":
+        result = followed.outcome
     stored = _stored(result) if result else None
-    if result and (stored is None or stored.about["slug"] != slug):
+    if (result and (stored is None or stored.about["slug"] != slug)) or (run and not result and followed is None):
         return _missing(analysis)
-    known = _dataset_of(stored) or datasets.current(here)
+    known = _dataset(stored.about["dataset"] if stored else followed.dataset if followed else None)
+    known = known or datasets.current(here)
     if known is None:
         return analysis_page.empty(analysis, place, _samples(slug))
+    newest = past.newest(house().engine, here, slug, known["id"]) if stored is None and followed is None else None
+    if newest is not None:
+        stored = _last(slug, known["id"])
+        if newest.record.state != "done" and not newest.marks.dismissed:
+            followed = newest.record
     schema = datasets.schema(known)
     values = params.propose(analysis.params, schema, known["roles"])
+    control = {"action": "attach", "slug": slug, "dataset": known["id"]}
     if stored is not None:
         values = dict(stored.about["params"])
-    control = {"action": "attach", "slug": slug, "dataset": known["id"], "since": time.time() if stored else 0}
+        control |= {"since": time.time(), "made": stored.about["made"]}
+    if followed is not None and followed.state != "done":
+        values = dict(followed.params)
+        control |= {"job": followed.id} if run else {}
     figures = datasets.profile(here, known["id"])
     said = getattr(places.found()[slug], "before", None)
     lede = said(known, figures) if said else f"{words.plural(known['rows'], 'row')} are ready."
@@ -57,7 +75,7 @@ def page(slug: str, result: str | None = None, **_: Any) -> html.Div:
         schema,
         values,
         control,
-        stored.key if stored else None,
+        stored.ref if stored else None,
         analysis_page.before(lede, place, _samples(slug)),
     )
 
@@ -78,16 +96,34 @@ def _missing(analysis: Analysis[Any]) -> html.Div:
     )  # fmt: skip
 
 
-def _stored(key: str | None) -> StoredResult | None:
+def _stored(ref: str | None) -> StoredResult | None:
     try:
-        return results.get(workspace().result(key or ""))
+        return results.find(workspace(), ref or "")
     except NotFound:
         return None
 
 
-def _dataset_of(stored: StoredResult | None) -> dict[str, Any] | None:
+def _last(slug: str, dataset: str) -> StoredResult | None:
+    """The visitor's newest answer of an analysis about a dataset."""
+    for run in past.each(house().engine, workspace()):
+        job = run.record
+        if (job.slug, job.dataset, job.state) == (slug, dataset, "done"):
+            stored = _stored(job.outcome)
+            if stored is not None:
+                return stored
+    return None
+
+
+def _run(job: str) -> Record | None:
     try:
-        return datasets.about(workspace(), stored.about["dataset"]) if stored else None
+        return house().engine.get(workspace(), job)
+    except NotFound:
+        return None
+
+
+def _dataset(dataset: str | None) -> dict[str, Any] | None:
+    try:
+        return datasets.about(workspace(), dataset) if dataset else None
     except NotFound:
         return None
 
@@ -124,14 +160,15 @@ def _form(app: Dash) -> None:
             raw = _answers(ctx.states_list[0])
             question = params.canonical(params.parse(analysis.params, raw, datasets.schema(known)))
         except ParamError as error:
-            said = [_said(error) if name == error.field else None for name in names]
+            said = [controls.said(error.message) if name == error.field else None for name in names]
             marked = ["wrong" if name == error.field else "" for name in names]
             return no_update, no_update, said, marked
         key = results.key(known["id"], analysis.slug, analysis.version, question)
         stored = _stored(key)
         if stored is not None and not stored.evicted():
             return no_update, key, nothing, [""] * len(names)
-        asked = {**control, "action": "run", "params": question, "at": time.time()}
+        control.pop("job", None)
+        asked = {**control, "action": "run", "params": question, "asked": new_id(), "at": time.time()}
         return asked, no_update, nothing, [""] * len(names)
 
     @app.callback(
@@ -150,13 +187,18 @@ def _form(app: Dash) -> None:
         told = {name: None if value == "" else value for name, value in raw.items()}
         declared = {each.name: each for each in params.fields(analysis.params)}
         hidden = [not declared[each["id"]["name"]].matters(told) for each in ctx.outputs_list[1]]
-        return _run_bar(analysis, known, raw, _stored(shown)), hidden
+        stored = _stored(shown)
+        return _run_bar(analysis, known, raw, None if stored is None or stored.is_partial else stored), hidden
 
-
-def _said(error: ParamError) -> list[Any]:
-    from layouts.icons import icon
-
-    return [icon("circle-alert", size=14), html.Span(error.message)]
+    # The sample that fits: its size is written into the form, and then it is asked as by a click on Run.
+    app.clientside_callback(
+        ClientsideFunction("datainsights", "use_rows"),
+        Output(ids.param("sample_rows"), "value"),
+        Output(ids.RUN, "n_clicks"),
+        Input(ids.use_rows(ALL), "n_clicks"),
+        State(ids.RUN, "n_clicks"),
+        prevent_initial_call=True,
+    )
 
 
 def _run_bar(
@@ -164,28 +206,73 @@ def _run_bar(
 ) -> html.Div:
     try:
         parsed = params.parse(analysis.params, raw, datasets.schema(known))
-    except ParamError:
-        return controls.run_bar("ready", "Some choices are missing.", id=ids.RUN)
+    except ParamError as error:
+        told = error.message if raw.get(error.field or "") else "Some choices are missing."
+        return controls.run_bar("ready", told, id=ids.RUN)
     question = params.canonical(parsed)
     if stored is not None and stored.about["params"] == question and not stored.evicted():
         made = dt.datetime.fromtimestamp(stored.about["made"])
         return controls.run_bar("current", f"Answered at {made:%H:%M}. Change anything above to ask again.", id=ids.RUN)
     here = house()
-    cost = analysis.cost(Shape(known["rows"], len(known["columns"])), parsed)
-    server = memory.anonymous_mb(memory.tree(here.server))
-    free = max(0, here.limit.mb - here.engine.bounds.reserve_mb - server)
-    takes = f"About {words.megabytes(cost.peak_mb)} of {words.megabytes(free)} free, {words.about(cost.seconds)}."
-    if lanes.holder(here.home.server, lanes.HEAVY) is not None:
-        return controls.run_bar("queue", f"Another run is on: yours starts after it. {takes}", id=ids.RUN)
+    shape = Shape(known["rows"], len(known["columns"]))
+    seen = preflight.forecast(here.home.server, analysis, shape, parsed, _free_mb(here))
+    peak, free = (f"{words.count(round(max(0, mb)))}{words.THIN}MB" for mb in (seen.cost.peak_mb, seen.free_mb))
+    takes = f"About {peak} of {free} free, {words.about(seen.cost.seconds)}."
+    another = lanes.holder(here.home.server, lanes.HEAVY) is not None
+    waits = "Another run is on: yours starts after it. " if another else ""
+    if not seen.fits:
+        return _misfit(analysis, seen, f"about {peak} of {free} free.", waits)
+    if another:
+        return controls.run_bar("queue", f"{waits}{takes}", id=ids.RUN)
     if stored is not None:
         labels = {each.name: each.kind.label.lower() for each in params.fields(analysis.params)}
         shown = stored.about["params"]
         changed = [name for name, value in question.items() if shown.get(name) != value]
-        told = ", ".join(
-            f"no {labels[name]}" if shown.get(name) is None else f"{labels[name]} {shown[name]}" for name in changed[:3]
-        )
+        told = ", ".join(_shown(name, labels[name], shown.get(name)) for name in changed[:3])
         return controls.run_bar("again", f"The answer shown is for {told}. {takes}", id=ids.RUN)
-    return controls.run_bar("ready", f"{takes} On all {words.count(known['rows'])} rows.", id=ids.RUN)
+    return controls.run_bar("ready", f"{takes} {_on(question, known['rows'])}", id=ids.RUN)
+
+
+def _shown(name: str, label: str, value: Any) -> str:
+    """An answer that was given, in a few words."""
+    if name == "sample_rows":
+        return "all rows" if value is None else f"{words.count(value)} rows"
+    return f"no {label}" if value is None else f"{label} {value}"
+
+
+def _misfit(analysis: Analysis[Any], seen: Forecast, takes: str, waits: str) -> html.Div:
+    """Offer the sample that fits; where every row is counted on disk anyway, only warn."""
+    if not analysis.holds_rows:
+        line = f"{takes} It may be stopped; nothing else is harmed. {waits}"
+        return controls.run_bar(
+            "misfit", line, id=ids.RUN, label="Queue this run" if waits else "Run", bold="May not fit:"
+        )
+    if seen.sample is None:
+        line = f"{takes} No useful sample fits either. {waits}"
+        return controls.run_bar("misfit", line, id=ids.RUN, label="Run anyway", bold="Will not fit:")
+    rows = words.count(seen.sample)
+    return controls.run_bar(
+        "misfit",
+        f"{takes} The largest sample that fits is {rows} rows. {waits}",
+        id=ids.use_rows(seen.sample),
+        label=f"Use {rows} rows",
+        bold="Will not fit:",
+        also=[blocks.button("Run anyway", id=ids.RUN)],
+    )
+
+
+def _on(question: dict[str, Any], rows: int) -> str:
+    """On which rows a question will be asked."""
+    sample = question.get("sample_rows")
+    if sample is None or sample >= rows:
+        return f"On all {words.count(rows)} rows."
+    return f"On {words.count(sample)} of {words.count(rows)} rows."
+
+
+def _free_mb(here: House) -> float:
+    """What a job will find free: the reader makes room for it, and a job before it will have ended."""
+    held = sum(part["mb"] for part in pulse.measure(here)["parts"] if part["name"] not in {"Job", "Reader"})
+    return here.limit.mb - here.engine.bounds.reserve_mb - held
 
 
 def _answer(app: Dash) -> None:
@@ -194,18 +281,21 @@ def _answer(app: Dash) -> None:
         Output(ids.EXPORT, "children"),
         Output(ids.ASKED, "className"),
         Output(ids.LINE, "children"),
+        Output(ids.drawn(), "data"),
         Input(ids.RESULT, "data"),
         Input(ids.THEME, "data"),
     )
-    def show(key: str | None, chosen: str | None) -> tuple[Any, ...]:
+    def show(ref: str | None, chosen: str | None) -> tuple[Any, ...]:
         """Draw the result, from memory when it was drawn before."""
-        stored = _stored(key)
+        stored = _stored(ref)
         if stored is None:
             raise PreventUpdate
+        past.see(house().engine, workspace(), stored.key)
         return (
             *drawn(stored, chosen or look()),
             "controls-slot answered",
             analysis_page.said_in_a_line(stored.about["params"]),
+            stored.identity,
         )
 
     app.clientside_callback(
@@ -219,14 +309,15 @@ def _answer(app: Dash) -> None:
 def drawn(stored: StoredResult, chosen: str) -> tuple[Any, Any]:
     """The view of a result and its export menu, memoised: drawing reads tables and sorts marks."""
     views, slug = house().views, stored.about["slug"]
-    name = f"{stored.folder.parent.parent.name}-{stored.key}-{stored.about['made']}-{chosen}-{len(stored.evicted())}"
+    name = f"{workspace().visitor}-{stored.identity}-{chosen}"
     kept = views.get(name)
     if kept is None:
         place = places.place(slug)
         assert place is not None
         with theme.drawn_in(chosen):
             view = places.view(slug)(stored)
-        kept = json.dumps([view, analysis_page.export_menu(stored, place.exports)], cls=_Plain)
+        menu = [] if stored.is_partial else analysis_page.export_menu(stored, place.exports)
+        kept = json.dumps([view, menu], cls=_Plain)
         views.set(name, kept)
     view, menu = json.loads(kept)
     return view, menu

@@ -9,6 +9,7 @@ from typing import Any
 from flask import current_app, session
 from flask_caching import Cache
 
+from services import visitors
 from services.jobs.engine import Engine
 from services.memory import Limit
 from services.reader import Reader
@@ -44,4 +45,6 @@ def workspace() -> Workspace:
     if not is_id(visitor):
         visitor = session["visitor"] = new_id()
         session.permanent = True
-    return house().home.workspace(visitor)
+    here = house().home.workspace(visitor)
+    visitors.touch(here, time.time())
+    return here

@@ -13,6 +13,7 @@ from flask import request
 from callbacks.house import house, workspace
 from layouts import ids, places, runs, theme
 from layouts.pages import data, home
+from layouts.pages import settings as settings_page
 from layouts.shell import DatasetLink, dataset_chip
 from services import datasets, params
 from services import runs as past
@@ -124,12 +125,13 @@ def _control() -> dict[str, Any]:
     return {"action": "attach", "slug": "ingest", "dataset": None, "since": time.time()}
 
 
-def _home(**_: Any) -> html.Div:
+def _home(deleted: str | None = None, **_: Any) -> html.Div:
     """The first page: a place to drop a table, or the open one at a glance and what can be asked of it."""
     here, settings = workspace(), house().settings
     known = datasets.current(here)
     if known is None:
-        return home.welcome(SAMPLES, settings.upload_limit_mb, settings.keep_days, runs.slots(_control()))
+        told = settings_page.deleted() if deleted else None
+        return home.welcome(SAMPLES, settings.upload_limit_mb, settings.keep_days, runs.slots(_control()), told)
     offers = []
     for slug, analysis in find_all().items():
         place = places.place(slug)

@@ -17,20 +17,22 @@ from dash.background_callback.managers import BaseBackgroundCallbackManager
 from dash.background_callback.managers.diskcache_manager import DiskcacheManager
 
 from callbacks.house import house, workspace
-from services import datasets
+from services import datasets, runs
 from services.errors import Expected, NotFound
 from services.jobs.record import Record
+from services.workspace import is_id
 
 NOTHING = "nothing"
 REFUSED = "refused"
 REFUSAL_KEPT = 3_600  # seconds
+ASKED_KEPT = 86_400
 
 
 class JobManager(DiskcacheManager):
     """Follows a job by its id; a handle is the id plus a random tail, unique per page that follows."""
 
-    def __init__(self, panel: Callable[[Record], Any]) -> None:
-        """`panel` draws a live job; it is what `progress` brings to the page."""
+    def __init__(self, panel: Callable[[Record], list[Any]]) -> None:
+        """`panel` draws a live job: what `progress` brings to the page, a value for each of its outputs."""
         # The cache is the engine's index, opened with the app; multiprocess is not needed, as nothing forks.
         BaseBackgroundCallbackManager.__init__(self, None)
         self.expire = None
@@ -59,7 +61,7 @@ class JobManager(DiskcacheManager):
 
     def get_progress(self, key: str) -> list[Any] | None:
         found = _record(key)
-        return [self._panel(found)] if found is not None and found.is_live else None
+        return self._panel(found) if found is not None and found.is_live else None
 
     def result_ready(self, key: str) -> bool:
         return not self.job_running(key)
@@ -103,7 +105,10 @@ def _begin(control: dict[str, Any]) -> str:
     match control.get("action"):
         case "run":
             dataset = datasets.about(here, control.get("dataset", ""))
-            return engine.ask(here, str(slug), dataset, control.get("params") or {}).id
+            job = engine.ask(here, str(slug), dataset, control.get("params") or {}).id
+            if is_id(control.get("asked")):  # the page's own name for what it asked, to find it again by
+                engine.index.set(f"asked {control['asked']}", job, expire=ASKED_KEPT)
+            return job
         case "upload":
             from services import uploads
 
@@ -118,8 +123,34 @@ def _begin(control: dict[str, Any]) -> str:
             sample = samples.find(str(control.get("sample")))
             return engine.take_in(here, {"sample": sample.slug}, f"Making {sample.title}", 0).id
         case "attach":
-            since = float(control.get("since") or 0)
-            for job in engine.mine(here):
-                if job.slug == slug and job.dataset == control.get("dataset"):
-                    return job.id if job.is_live or (job.ended or 0) > since else NOTHING
+            return _attached(control) or NOTHING
     return NOTHING
+
+
+def _attached(control: dict[str, Any]) -> str | None:
+    """The run that a page may follow: its own until its end was shown, else the newest of its dataset.
+
+    One that ended early is told until it is put away; one that ended well only if that was after
+    the page was made with the result it shows.
+    """
+    here, engine = workspace(), house().engine
+    since = float(control.get("since") or 0)
+    if control.get("slug") == "ingest":
+        newest = next((job for job in engine.mine(here) if job.task == "ingest"), None)
+        return newest.id if newest and (newest.is_live or (newest.ended or 0) > since) else None
+    run = runs.newest(engine, here, str(control.get("slug")), control.get("dataset"))
+    own = control.get("job")
+    if own is None and is_id(control.get("asked")):
+        own = engine.index.get(f"asked {control['asked']}")
+    if own is not None:
+        mine = runs.get(engine, here, str(own))
+        if own != control.get("told"):
+            return None if mine.marks.dismissed else mine.record.id
+        if run is None or run.record.key != mine.record.key or not run.record.is_live:
+            return None  # answered; another question of another tab must not take its place
+    if run is None or run.marks.dismissed:
+        return None
+    job = run.record
+    if job.state == "done":
+        return job.id if (job.ended or 0) > since else None
+    return job.id if job.is_live or job.made > float(control.get("made") or 0) else None

@@ -11,12 +11,15 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
+from callbacks import my_runs
 from callbacks.house import House, house, workspace
 from layouts import words
-from services import eviction, memory
+from layouts.pages.my_runs import address
+from services import eviction, memory, runs
 from services.errors import NotFound
 from services.jobs import lanes, record
 from services.jobs.record import Record
+from services.runs import Run
 
 routes = Blueprint("pulse", __name__)
 
@@ -30,6 +33,7 @@ def pulse() -> Response:
     """Memory, the running job, the lock: with an ETag, so that nothing new costs nothing."""
     here, now = house(), workspace()
     mine = here.engine.mine(now)
+    past = runs.among(now, mine)
     holder = lanes.holder(here.home.server, lanes.HEAVY) or {}
     seen = [holder.get("job", ""), *(f"{each.id}{each.state}" for each in mine[:50])]
     body = json.dumps(
@@ -39,7 +43,8 @@ def pulse() -> Response:
             **_busy(here, now.visitor),
             "waiting": _waiting(here, mine),
             "news": hashlib.sha256("".join(seen).encode()).hexdigest()[:12],
-            "done": _done(mine),
+            "done": _done(past),
+            "runs": my_runs.tag(past),
         }
     )
     tag = hashlib.sha256(body.encode()).hexdigest()[:16]
@@ -56,6 +61,14 @@ def pulse() -> Response:
 def cancel(job: str) -> Response:
     """Withdraw or cancel one of the visitor's own jobs."""
     house().engine.cancel(workspace(), job)
+    return jsonify({})
+
+
+@routes.post("/_jobs/<job>/skip")
+def skip(job: str) -> Response:
+    """Have one step of the visitor's own running job skipped: the one that was on their screen."""
+    step = (request.get_json(silent=True) or {}).get("step")
+    house().engine.skip(workspace(), job, str(step))
     return jsonify({})
 
 
@@ -169,11 +182,14 @@ def _waiting(here: House, mine: list[Record]) -> dict[str, Any] | None:
     return {"name": _short(first), "position": here.engine.position(first) + 1, "job": first.id}
 
 
-def _done(mine: list[Record]) -> dict[str, Any] | None:
-    newest = next((each for each in mine if each.task == "analysis" and not each.is_live), None)
-    if newest is None:
+def _done(past: list[Run]) -> dict[str, Any] | None:
+    """The newest run that ended unseen, and how many there are."""
+    news = [run for run in past if run.is_news]
+    if not news:
         return None
-    return {"name": _short(newest), "href": _href(newest), "state": newest.state, "job": newest.id}
+    newest = news[0].record
+    name = news[0].marks.name or _short(newest)
+    return {"name": name, "href": _href(newest), "state": newest.state, "job": newest.id, "count": len(news)}
 
 
 def _short(job: Record) -> str:
@@ -181,9 +197,7 @@ def _short(job: Record) -> str:
 
 
 def _href(job: Record) -> str:
-    if job.task != "analysis":
-        return "/data"
-    return f"/{job.slug}?result={job.outcome}" if job.outcome else f"/{job.slug}"
+    return address(job) if job.task == "analysis" else "/data"
 
 
 def server_process() -> int:

@@ -10,8 +10,11 @@ from dash.exceptions import PreventUpdate
 
 from callbacks.house import house, workspace
 from callbacks.manager import REFUSED, JobManager
-from layouts import ids, runs
-from services.errors import NotFound
+from layouts import controls, ids, runs
+from services import datasets, params, preflight, results
+from services import runs as past
+from services.analysis import Shape, find
+from services.errors import Expected, NotFound
 from services.jobs.record import Record
 
 
@@ -20,9 +23,11 @@ def manager() -> JobManager:
     return JobManager(panel)
 
 
-def panel(job: Record) -> Any:
-    """Draw a live job for its page."""
-    return runs.panel(job, house().engine.position(job) if job.state == "queued" else 0)
+def panel(job: Record) -> list[Any]:
+    """Draw a live job for its page, and name the result so far that it shows."""
+    before = house().engine.before(job) if job.state == "queued" else []
+    shown = f"{job.key}.{job.partial}" if job.partial else None
+    return [runs.panel(job, before), shown]
 
 
 def register(app: Dash) -> None:
@@ -32,7 +37,7 @@ def register(app: Dash) -> None:
         Output(ids.TICKET, "data"),
         Input(ids.CONTROL, "data"),
         background=True,
-        progress=[Output(ids.RUNNING, "children")],
+        progress=[Output(ids.RUNNING, "children"), Output(ids.PARTIAL, "data")],
         interval=500,
     )
     def run(show: Any, control: dict[str, Any]) -> None:
@@ -43,46 +48,74 @@ def register(app: Dash) -> None:
         Output(ids.STATE, "children"),
         Output(ids.RESULT, "data", allow_duplicate=True),
         Output(ids.URL, "href"),
+        Output(ids.error(ALL), "children", allow_duplicate=True),
+        Output(ids.field(ALL), "className", allow_duplicate=True),
         Input(ids.TICKET, "data"),
-        State(ids.RESULT, "data"),
+        State(ids.drawn(ALL), "data"),
         State(ids.CONTROL, "data"),
         prevent_initial_call=True,
     )
-    def end(ticket: dict[str, Any] | None, shown: str | None, control: dict[str, Any] | None) -> tuple[Any, ...]:
+    def end(ticket: dict[str, Any] | None, drawn: list[str | None], control: dict[str, Any] | None) -> tuple[Any, ...]:
         """Show how a run ended; the record on disk says it, the ticket only which."""
         if not ticket or ticket["state"] == "none":
             raise PreventUpdate
+        names = [each["id"]["name"] for each in ctx.outputs_list[4]]
+        fields = [no_update] * len(names), [no_update] * len(names)
         if ticket["state"] == REFUSED:
-            return [], runs.refused(ticket["message"]), no_update, no_update
+            return [], runs.refused(ticket["message"]), no_update, no_update, *fields
         try:
             job = house().engine.get(workspace(), ticket["job"])
         except NotFound:
             raise PreventUpdate from None
+        past.see(house().engine, workspace(), job.id)
         if job.state != "done":
-            return [], runs.ended(job), no_update, no_update
+            so_far = f"{job.key}.{job.partial}" if job.partial else no_update
+            if job.field in names:
+                said = [controls.said(job.message) if name == job.field else None for name in names]
+                fields = said, ["wrong" if name == job.field else "" for name in names]
+            return [], runs.ended(job, sample(job)), so_far, no_update, *fields
         if job.task == "analysis":
-            return [], [], (job.outcome if job.outcome != shown else no_update), no_update
+            return [], [], (no_update if _made(job) in drawn else job.outcome), no_update, *fields
         if job.task == "export":
             raise PreventUpdate
-        return [], [], no_update, f"{(control or {}).get('back') or '/data'}?dataset={job.outcome}"
+        return [], [], no_update, f"{(control or {}).get('back') or '/data'}?dataset={job.outcome}", *fields
 
     @app.callback(
         Output(ids.CONTROL, "data", allow_duplicate=True),
         Output(ids.STATE, "children", allow_duplicate=True),
+        Output(ids.URL, "href", allow_duplicate=True),
         Input(ids.again(ALL), "n_clicks"),
         State(ids.TICKET, "data"),
         State(ids.CONTROL, "data"),
         prevent_initial_call=True,
     )
-    def again(clicks: list[int | None], ticket: dict[str, Any], control: dict[str, Any]) -> tuple[Any, Any]:
-        """Run the same question once more (what was kept is found), or put the message away."""
+    def again(clicks: list[int | None], ticket: dict[str, Any], control: dict[str, Any]) -> tuple[Any, Any, Any]:
+        """Go on from what was kept, begin anew, take a sample, or put the message away."""
         if not any(clicks):
             raise PreventUpdate
-        if ctx.triggered_id == ids.again("discard"):
-            return no_update, []
-        job = house().engine.get(workspace(), ticket["job"])
-        asked = {"action": "run", "slug": job.slug, "dataset": job.dataset, "params": job.params, "at": time.time()}
-        return {**control, **asked}, []
+        engine, here, way = house().engine, workspace(), ctx.triggered_id["action"]
+        try:
+            job = engine.get(here, ticket["job"])
+            if way == "discard":
+                past.discard(engine, here, job.id)
+                page = f"/{job.slug}?at={time.time():.0f}" if job.task == "analysis" else no_update
+                return no_update, [], page
+            if way == "sample":
+                job = engine.again(here, job.id, changed={"sample_rows": sample(job)})
+            else:
+                job = engine.again(here, job.id, fresh=way == "restart")
+        except Expected as error:
+            return no_update, runs.refused(error.message), no_update
+        return {**control, "action": "attach", "job": job.id, "at": time.time()}, [], no_update
+
+    # The result so far, drawn when it is a new one.
+    app.clientside_callback(
+        ClientsideFunction("datainsights", "so_far"),
+        Output(ids.RESULT, "data", allow_duplicate=True),
+        Input(ids.PARTIAL, "data"),
+        State(ids.RESULT, "data"),
+        prevent_initial_call=True,
+    )
 
     # When the server says that something changed, follow what runs now: after a restart, from another tab.
     app.clientside_callback(
@@ -90,5 +123,28 @@ def register(app: Dash) -> None:
         Output(ids.CONTROL, "data", allow_duplicate=True),
         Input(ids.PULSE, "data"),
         State(ids.CONTROL, "data"),
+        State(ids.TICKET, "data"),
         prevent_initial_call=True,
     )
+
+
+def _made(job: Record) -> str | None:
+    """What `ids.drawn` holds when the result of `job` is drawn as it is now."""
+    try:
+        return results.get(workspace().result(job.outcome or "")).identity
+    except NotFound:
+        return None
+
+
+def sample(job: Record) -> int | None:
+    """How many rows of the dataset a run that was stopped for memory could hold, when it may take a sample."""
+    if job.state != "killed" or job.dataset is None:
+        return None
+    try:
+        analysis, known = find(job.slug), datasets.about(workspace(), job.dataset)
+        parsed = params.parse(analysis.params, job.params, datasets.schema(known))
+    except Expected:
+        return None
+    shape = Shape(known["rows"], len(known["columns"]))
+    # Half of what was free: the prediction was too low once.
+    return preflight.largest_sample(house().home.server, analysis, shape, parsed, (job.ceiling_mb or 0) / 2)

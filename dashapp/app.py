@@ -19,13 +19,14 @@ from flask import Flask, Response, has_request_context, jsonify, request, send_f
 from flask_caching import Cache
 from werkzeug.exceptions import HTTPException
 
-from callbacks import analyses, exports, files, intake, pulse, running
+from callbacks import analyses, exports, files, health, intake, my_runs, pulse, running
+from callbacks import settings as settings_page
 from callbacks.house import NAME, House
 from dashapp.settings import Settings
 from layouts import ids
 from layouts.places import navigation
 from layouts.shell import shell
-from services import eviction, memory
+from services import eviction, memory, runs, serving
 from services.errors import DoesNotFit, Expected, FileRefused, NotFound, QueueFull
 from services.jobs.engine import Engine
 from services.jobs.supervisor import Bounds
@@ -56,10 +57,12 @@ def create_app(settings: Settings) -> Dash:
     )
     topmost = pulse.server_process()
     bounds = Bounds(limit_mb=settings.memory_limit_mb, reserve_mb=settings.reserve_mb, server=topmost)
+    serving.sign_in(home.server, topmost)
+    reader = Reader(home.root / "visitors")
     here = House(
         home=home,
-        engine=Engine(home, bounds),
-        reader=Reader(home.root / "visitors"),
+        engine=Engine(home, bounds, reader.stop),
+        reader=reader,
         views=Cache(
             server,
             config={
@@ -86,15 +89,15 @@ def create_app(settings: Settings) -> Dash:
         serve_locally=True,
     )
     app.layout = _layout
-    for part in (intake, analyses, running, exports):
+    for part in (intake, analyses, running, exports, my_runs, settings_page):
         part.register(app)
-    for part in (pulse, files):
+    for part in (pulse, files, my_runs, health):
         server.register_blueprint(part.routes)
     _answer_errors(server)
     _serve_packed(server, home.server / "packed")
     _warm(app)
     _guard(app)
-    threading.Thread(target=_timer, args=(server,), daemon=True, name="timer").start()
+    threading.Thread(target=_timer, args=(server,), daemon=True, name=health.TIMER).start()
     return app
 
 
@@ -204,7 +207,7 @@ def _timer(server: Flask) -> None:
 
     here: House = server.extensions[NAME]
     lock = None
-    swept = forgotten = 0.0
+    swept = forgotten = purged = 0.0
     while True:
         time.sleep(TICK)
         lock = lock if lock is not None else lanes.take(here.home.server, "timer")
@@ -222,6 +225,10 @@ def _timer(server: Flask) -> None:
                 if now - swept > here.settings.evict_every_s or (full and now - swept > 30):
                     swept = now
                     pulse.sweep(here)
+                if now - purged > 60:
+                    purged = now
+                    for visitor in here.home.workspaces():
+                        runs.purge(here.engine, visitor, time.time())
                 if now - forgotten > 3_600:
                     forgotten = now
                     eviction.forget(here.home, days=here.settings.keep_days, now=time.time())

@@ -40,6 +40,7 @@ class Settings:
     results_budget_mb: int = _setting(2_000, "Disk that large tables of results may take together.")
     upload_limit_mb: int = _setting(2_000, "Largest file that may be uploaded, in MB of a million bytes.")
     keep_days: int = _setting(7, "Days after which an unused workspace is removed.")
+    log_level: str = _setting("info", "How much the server logs: debug, info, warning or error.")
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -64,6 +65,8 @@ class Settings:
         settings = cls(**given)
         if settings.nav_lock not in {"everyone", "owner"}:
             raise BadSetting(f"NAV_LOCK is “{settings.nav_lock}”: say everyone or owner.")
+        if settings.log_level.lower() not in {"debug", "info", "warning", "error"}:
+            raise BadSetting(f"LOG_LEVEL is “{settings.log_level}”: say debug, info, warning or error.")
         return settings
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import html
+from dash import dcc, html
 from dash.development.base_component import Component
 
 from layouts import blocks, cards, controls, ids, question, runs, states, words
@@ -45,6 +45,7 @@ def page(
             ],
         ),
         *runs.slots(control, result),
+        dcc.Store(id=ids.drawn()),
     )
 
 
@@ -88,8 +89,11 @@ def before(lede: str, place: Place, samples: Sequence[Sample]) -> html.Div:
 
 
 def provenance(result: StoredResult, asked_at: str) -> html.Div:
-    """How many rows, when and how fast, and where the caveats are."""
+    """How many rows, when and how fast, and where the caveats are; of a result so far, that it is one."""
     about = result.about
+    if result.is_partial:
+        badge = blocks.badge("Partial", "partial")
+        return blocks.provenance(badge, f"updated {asked_at}. Numbers can still change.")
     used, total = about["rows_used"], about["rows_total"]
     every = used == total
     badge = blocks.badge(f"All {words.count(total)} rows", "rows") if every else blocks.badge(

@@ -33,14 +33,24 @@ def answer(result: StoredResult, lede: str, facts: Sequence[tuple[str, Any]], *p
     notes = result.notes
     return html.Div(
         [
-            blocks.lede(lede),
-            provenance(result, words.moment(made)),
+            blocks.lede(lede, "partial") if result.is_partial else blocks.lede(lede),
+            provenance(result, f"{made:%H:%M:%S}" if result.is_partial else words.moment(made)),
             lost,
+            _stopped(result),
             blocks.facts(*(blocks.fact(label, value) for label, value in facts)),
             *parts,
             blocks.caveats(notes) if notes else None,
         ]
     )
+
+
+def _stopped(result: StoredResult) -> Component | None:
+    """The steps that this answer had to do without, each with its reason."""
+    lost = result.about.get("stopped")
+    if not lost:
+        return None
+    listed = html.Ul([html.Li([html.Strong(each["name"]), f": {each['reason']}"]) for each in lost])
+    return states.note("stopped", f"{words.plural(len(lost), 'step')} stopped, and left out here.", listed)
 
 
 @dataclass(frozen=True)

@@ -34,12 +34,13 @@ def flat(*parts: Content) -> list[Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Twin:
-    """A chart as a table: the first column names its row, the others are numbers."""
+    """A chart as a table: the first column names its row, the others are numbers but those in `texts`."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str
     more: str | None = None
+    texts: Sequence[str] = ()
 
     def as_text(self) -> str:
         """Say it to the script that builds the table."""

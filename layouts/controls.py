@@ -85,7 +85,7 @@ def field(
     name = [label, html.Span(" optional", className="optional")] if optional else label
     below = []
     if error:
-        below = [html.Div([icon("circle-alert", size=14), html.Span(error)], className="error")]
+        below = [html.Div(said(error), className="error")]
     elif hint:
         below = [html.Div(hint, className="hint")]
     target = getattr(control, "id", None)
@@ -94,6 +94,11 @@ def field(
         [html.Label(name, **labelled), control, *below],
         className="field" + (" wrong" if error else ""),
     )
+
+
+def said(error: str) -> list[Component]:
+    """What is wrong with a control's answer, as it stands below it."""
+    return [icon("circle-alert", size=14), html.Span(error)]
 
 
 def rule() -> html.Hr:
@@ -114,10 +119,10 @@ def run_bar(
 
     `bold` starts the line ("Will not fit:"); `also` are further buttons, full width.
     """
-    said, symbol = _RUN[state]
+    named, symbol = _RUN[state]
     shut = state in ("current", "busy")
     start = [html.Strong(bold, className="bold"), " "] if bold else []
-    text = label or said
+    text = label or named
     return html.Div(
         [
             html.Button(
@@ -149,14 +154,18 @@ def running(
     mb: float | None,
     job: str | None,
     steps: Sequence[Step] = (),
+    skip: str | None = None,
     question: Content = None,
 ) -> html.Div:
-    """Show a run in place of the controls; only its owner, who knows `job`, may cancel."""
+    """Show a run in place of the controls; only its owner, who knows `job`, may cancel it or `skip` its step."""
     times = [f"{words.clock(elapsed)} so far"]
     if left is not None:
         times.append(f"{words.about(left)} left")
-    said = ", ".join(times) + (f" \u00b7 {words.megabytes(mb)}" if mb is not None else "")
+    spent = ", ".join(times) + (f" \u00b7 {words.megabytes(mb)}" if mb is not None else "")
     stop = [button("Cancel", className="wide", **{"data-cancel": job, "data-name": "the run"})] if job else []
+    if job and skip:
+        said_to = {"data-skip": job, "data-step": skip}
+        stop.append(button(f"Skip \u201c{skip}\u201d", kind="quiet", className="wide", **said_to))
     return html.Div(
         [
             html.Div(
@@ -164,7 +173,7 @@ def running(
                 className="step-line",
             ),
             progress(share, label=step),
-            html.Div(said, className="times"),
+            html.Div(spent, className="times"),
             *stop,
             *([rule(), step_list(steps)] if steps else []),
             *([rule(), html.P(question, className="fine")] if question else []),

@@ -13,8 +13,9 @@ DATASET = "dataset-chip"
 CONTROL = "control"  # Store: what the page asks of the engine: {action, slug, ...}
 TICKET = "ticket"  # Store: how the job that answers it ended
 RUNNING = "running"  # Div: the live job, in place of the controls
+PARTIAL = "partial"  # Store: the result so far that the live job shows, as `results.find` takes it
 STATE = "state"  # Div: what is not as usual
-RESULT = "result"  # Store: the key of the result shown
+RESULT = "result"  # Store: the result shown, as `results.find` takes it
 
 # On an analysis' page.
 FORM = "form"
@@ -32,6 +33,15 @@ DOWNLOAD = "download"  # Store: address of a finished export, fetched by the bro
 # On the data page.
 SIDE = "side"
 
+# On My runs: assets/runs.js draws what is inside.
+MY_RUNS = "my-runs"
+MY_RUNS_TOOLS = "my-runs-tools"
+MY_RUNS_EMPTY = "my-runs-empty"
+NEWS = "runs-news"  # Span in the navigation: that runs ended unseen
+
+# On Settings.
+DELETING = "deleting"  # Div: asks once more, says what could not be done
+
 
 def param(name: Any) -> dict[str, Any]:
     """The control of a parameter; `name` may be ALL."""
@@ -46,6 +56,11 @@ def field(name: Any) -> dict[str, Any]:
 def error(name: Any) -> dict[str, Any]:
     """Where the error of a control is said."""
     return {"type": "error", "name": name}
+
+
+def use_rows(rows: Any) -> dict[str, Any]:
+    """The button that runs on a sample of this many rows."""
+    return {"type": "use-rows", "rows": rows}
 
 
 def grid(table: Any) -> dict[str, Any]:
@@ -73,6 +88,11 @@ def mark(table: Any, column: Any) -> dict[str, Any]:
     return {"type": "mark", "table": table, "column": column}
 
 
+def drawn(at: Any = "answer") -> dict[str, Any]:
+    """Store of an analysis' page: which result is drawn, and as made when; elsewhere there is none, hence `at`."""
+    return {"type": "drawn", "at": at}
+
+
 def sample(slug: Any) -> dict[str, Any]:
     return {"type": "sample", "slug": slug}
 
@@ -98,3 +118,8 @@ def spread(column: Any) -> dict[str, Any]:
 
 def remove(dataset: Any) -> dict[str, Any]:
     return {"type": "remove", "dataset": dataset}
+
+
+def delete(step: Any) -> dict[str, Any]:
+    """On the way to deleting everything: ask, keep, sure."""
+    return {"type": "delete", "step": step}

@@ -11,7 +11,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from layouts import pages
+from layouts import ids, pages
 from layouts.shell import NavGroup, NavLink
 
 GROUPS = ("Data", "Customers", "Forecast", "Machine learning", "Text", "Simulation", "Report")
@@ -53,11 +53,13 @@ def view(slug: str) -> Callable[[Any], Any]:
 
 
 def navigation() -> list[NavGroup]:
-    """The sidebar: Home, then the groups that have pages."""
+    """The sidebar: Home, then the groups that have pages, then Settings."""
     grouped: dict[str, list[NavLink]] = {group: [] for group in GROUPS}
     grouped["Data"].append(NavLink(label="Data", href="/data", icon="database"))
     for slug, module in found().items():
         there = module.PLACE
         grouped[there.group].append(NavLink(label=there.label, href=f"/{slug}", icon=there.icon))
+    grouped["Report"].append(NavLink(label="My runs", href="/runs", icon="history", news=ids.NEWS))
     home = NavGroup(title=None, links=[NavLink(label="Home", href="/", icon="house")])
-    return [home, *(NavGroup(title=title, links=links) for title, links in grouped.items())]
+    last = NavGroup(title=None, links=[NavLink(label="Settings", href="/settings", icon="settings")])
+    return [home, *(NavGroup(title=title, links=links) for title, links in grouped.items()), last]

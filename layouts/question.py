@@ -61,9 +61,9 @@ def _control(each: Field, schema: Schema, value: Any) -> Component:
         case Number():
             # Not type="number": the browser would keep back what is out of bounds, and nobody could say why.
             mode = "numeric" if each.whole else "decimal"
-            return dbc.Input(
-                id=name, value="" if value is None else f"{value:g}", inputMode=mode, size="sm", debounce=True
-            )
+            # Of 1,234,567 rows, :g alone would leave 1.23457e+06.
+            shown = "" if value is None else f"{value:.15g}"
+            return dbc.Input(id=name, value=shown, inputMode=mode, size="sm", debounce=True)
         case Date():
             return dbc.Input(id=name, type="date", value=str(value) if value else "", size="sm", debounce=True)
         case Flag():

@@ -16,12 +16,13 @@ from layouts.icons import icon
 
 @dataclass(frozen=True, kw_only=True)
 class NavLink:
-    """One page in the sidebar; `badge` is a small count at its right."""
+    """One page in the sidebar; `badge` is a small count at its right, `news` where shell.js sets a dot."""
 
     label: str
     href: str
     icon: str
     badge: str | None = None
+    news: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +179,7 @@ def _group(group: NavGroup) -> html.Div:
                 icon(link.icon),
                 html.Span(link.label, className="label"),
                 *([html.Span(link.badge, className="count")] if link.badge else []),
+                *([html.Span(id=link.news, className="news")] if link.news else []),
             ],
             href=link.href,
             className="nav-link-item",

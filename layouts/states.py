@@ -9,12 +9,14 @@ from dash.development.base_component import Component
 from layouts.blocks import Content, block
 from layouts.icons import icon
 
-NoteKind = Literal["stale", "evicted", "sample", "interrupted", "failed", "bug"]
+NoteKind = Literal["done", "stale", "evicted", "sample", "stopped", "interrupted", "failed", "bug"]
 
 _NOTES: dict[str, tuple[str, str]] = {
+    "done": ("ok", "circle-check"),
     "stale": ("accent", "history"),
     "evicted": ("watch", "trash-2"),
     "sample": ("watch", "percent"),
+    "stopped": ("watch", "circle-stop"),
     "interrupted": ("high", "circle-stop"),
     "failed": ("crit", "circle-alert"),
     "bug": ("crit", "octagon-alert"),

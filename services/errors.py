@@ -46,4 +46,8 @@ class Evicted(Expected):
 
 
 class StepStopped(Expected):
-    """A step of a job was stopped (time, memory, skipped) and is to be listed as such."""
+    """A step of a job was stopped (time, memory, skipped) and is to be listed as such; the message is the reason."""
+
+    def __init__(self, message: str, *, step: str) -> None:
+        super().__init__(message)
+        self.step = step

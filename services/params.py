@@ -267,7 +267,7 @@ def _number(each: Field, given: Any) -> int | float:
         value = float("nan")
     if isinstance(given, bool) or not low <= value <= high or (each.whole and value != int(value)):
         whole = "a whole number " if each.whole else ""
-        raise ParamError(f"{each.kind.label}: {whole}from {low:g} to {high:g}.", field=each.name)
+        raise ParamError(f"{each.kind.label}: {whole}from {low:,.15g} to {high:,.15g}.", field=each.name)
     return int(value) if each.whole else value
 
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import time
 from collections.abc import Mapping
@@ -22,15 +23,15 @@ from typing import TYPE_CHECKING, Any
 from services import table as tables
 from services.errors import Evicted, NotFound
 from services.table import Spilled
-from services.workspace import new_id, read_json, write_json
+from services.workspace import STEPS, Workspace, new_id, read_json, write_json
 
 if TYPE_CHECKING:
     from services.analysis import Fact, Result
 
 FILE = "result.json"
-STEPS = "steps"
 EXPORTS = "exports"
 PARTIAL = "partial"  # folder of the result so far, while its job runs or when it ended early
+_SHOWN = re.compile(r"[1-9][0-9]{0,5}")
 SMALL = 1_000_000  # bytes of JSON
 
 
@@ -118,8 +119,23 @@ class StoredResult:
     about: Mapping[str, Any]
 
     @property
+    def ref(self) -> str:
+        """What `find` finds it by."""
+        return f"{self.folder.parent.parent.name}.{self.folder.name}" if self.is_partial else self.folder.name
+
+    @property
+    def is_partial(self) -> bool:
+        """It is the result so far of a run that goes on, or ended early."""
+        return bool(self.about.get("partial"))
+
+    @property
+    def identity(self) -> str:
+        """Changes when the same question was answered anew, or a table was evicted."""
+        return f"{self.ref}@{self.about['made']}-{len(self.evicted())}"
+
+    @property
     def key(self) -> str:
-        return self.folder.name
+        return self.ref.partition(".")[0]
 
     @property
     def facts(self) -> Mapping[str, Fact]:
@@ -172,6 +188,23 @@ class StoredResult:
         """A small table as one dict a row."""
         columns = self.columns(name)
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def find(workspace: Workspace, ref: str) -> StoredResult:
+    """The result that a page names: by its key, or `key.3` for the third result so far.
+
+    Raises
+    ------
+    NotFound
+        There is none, or it is another visitor's.
+    """
+    key, _, shown = ref.partition(".")
+    folder = workspace.result(key)
+    if shown:
+        if not _SHOWN.fullmatch(shown):
+            raise NotFound("This result does not exist any more, or never did.")
+        folder = folder / PARTIAL / shown
+    return get(folder)
 
 
 def get(folder: Path) -> StoredResult:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services import results
 from services.errors import NotFound, ParamError
 from services.jobs import lanes
 from services.jobs.engine import Engine
@@ -53,15 +52,26 @@ class Run:
 
     @property
     def is_news(self) -> bool:
-        """It has ended and its visitor has not seen how."""
-        return not (self.record.is_live or self.marks.seen or self.marks.dismissed)
+        """It has ended, not by its visitor's own hand, and they have not seen how."""
+        known = self.record.is_live or self.record.state == "cancelled"
+        return not (known or self.marks.seen or self.marks.dismissed)
 
 
 def each(engine: Engine, workspace: Workspace) -> list[Run]:
     """The visitor's runs of analyses that are not deleted, newest first."""
-    marks = _marks(workspace)
-    found = (Run(job, marks.get(job.id, Marks())) for job in engine.mine(workspace) if job.task == "analysis")
-    return [run for run in found if run.marks.deleted is None]
+    return among(workspace, engine.mine(workspace))
+
+
+def among(workspace: Workspace, jobs: list[Record]) -> list[Run]:
+    """What `each` says, of jobs that were looked up already."""
+    return [run for run in _all(workspace, jobs) if run.marks.deleted is None]
+
+
+def deleted(engine: Engine, workspace: Workspace, now: float) -> list[Run]:
+    """The runs that were deleted together last, while they can still be brought back."""
+    found = [run for run in _all(workspace, engine.mine(workspace)) if now - (run.marks.deleted or 0) <= UNDO_SECONDS]
+    last = max((run.marks.deleted or 0 for run in found), default=0)
+    return [run for run in found if run.marks.deleted == last]
 
 
 def newest(engine: Engine, workspace: Workspace, slug: str, dataset: str | None) -> Run | None:
@@ -108,6 +118,14 @@ def restore(workspace: Workspace, jobs: list[str]) -> None:
     mark(workspace, jobs, deleted=None)
 
 
+def see(engine: Engine, workspace: Workspace, shown: str) -> None:
+    """Note that the visitor was shown how runs ended: the one called `shown`, or all with the result of that key."""
+    told = [
+        run.record.id for run in each(engine, workspace) if run.is_news and shown in (run.record.id, run.record.key)
+    ]
+    mark(workspace, told, seen=True)
+
+
 def mark(workspace: Workspace, jobs: list[str], **changes: Any) -> None:
     """Note something about runs of this visitor.
 
@@ -151,16 +169,13 @@ def discard(engine: Engine, workspace: Workspace, job: str) -> None:
     """Forget what a run that ended early kept, and put its message away."""
     known = engine.get(workspace, job)
     if not known.is_live:
-        forget_steps(engine, workspace, known.key)
+        engine.forget(workspace, known.key)
         mark(workspace, [job], dismissed=True)
 
 
-def forget_steps(engine: Engine, workspace: Workspace, key: str) -> None:
-    """Remove the steps kept for a question and the result so far, unless a run of it is live."""
-    if any(job.key == key and job.visitor == workspace.visitor for _, job in engine.live()):
-        return
-    for name in (results.STEPS, results.PARTIAL):
-        shutil.rmtree(workspace.result(key) / name, ignore_errors=True)
+def _all(workspace: Workspace, jobs: list[Record]) -> list[Run]:
+    marks = _marks(workspace)
+    return [Run(job, marks.get(job.id, Marks())) for job in jobs if job.task == "analysis"]
 
 
 def _marks(workspace: Workspace) -> dict[str, Marks]:

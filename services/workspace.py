@@ -2,13 +2,15 @@
 
     DATA_DIR/                             0700
       secret_key                          signs cookies (0600)
-      server/                             locks, the queue's index, caches, spill of the reader
+      server/                             locks, the queue's index, who serves, what runs took, caches
       visitors/<visitor>/
         workspace.json                    which dataset is open
+        runs.json                         what the visitor noted about runs: names, deleted, seen
         uploads/<upload>/                 a file on its way in: meta.json, content
         datasets/<dataset>/               dataset.json, data_full.parquet, profile.json, original, rejects.csv
-        jobs/<job>/                       record.json (the truth about a run), log.txt, cancel, tmp/
-        results/<key>/                    result.json, <table>.json or .parquet, steps/ (checkpoints), exports/
+        jobs/<job>/                       record.json (the truth about a run), log.txt, cancel, skip, tmp/
+        results/<key>/                    result.json, <table>.json or .parquet, exports/, and until it is there:
+                                          steps/ (checkpoints), partial/<n>/ (the result so far)
 
 Every id is 32 hexadecimal digits, checked before it touches a path; what does not match does not
 exist, which is also what a visitor hears of another visitor's things.
@@ -28,6 +30,8 @@ from pathlib import Path
 from typing import Any
 
 from services.errors import NotFound
+
+STEPS = "steps"  # folder of the steps kept for a question, beside what will be its result
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -90,6 +94,10 @@ class Workspace:
 
     def result(self, key: str) -> Path:
         return self._place("results", key)
+
+    def steps(self, key: str) -> Path:
+        """Where the steps of a question are kept until it is answered."""
+        return self.result(key) / STEPS
 
     def each(self, kind: str) -> Iterator[Path]:
         """The folders of one kind (`uploads`, `datasets`, `jobs`, `results`), in no order."""

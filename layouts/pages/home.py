@@ -28,9 +28,12 @@ class Offer:
     done: Record | None
 
 
-def welcome(samples: Sequence[Sample], limit_mb: int, days: int, slots: Sequence[Component]) -> html.Div:
-    """Greet who has no table yet."""
+def welcome(
+    samples: Sequence[Sample], limit_mb: int, days: int, slots: Sequence[Component], told: Component | None = None
+) -> html.Div:
+    """Greet who has no table yet; `told` stands above."""
     return blocks.page(
+        told,
         blocks.hero(
             "Drop a table. Get answers you can check.",
             "Every column described, every row counted. "

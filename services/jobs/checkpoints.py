@@ -7,17 +7,17 @@ A step's outcome is JSON, a DataFrame, a Spilled table, or a dict of these. It l
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from services import table
 from services.errors import NotFound
-from services.table import Spilled
 from services.workspace import new_id, read_json, write_json
 
 VALUE = "value.json"
+STOPPED = "stopped.json"
 
 
 def place(steps: Path, name: str) -> Path:
@@ -34,6 +34,9 @@ def put(steps: Path, name: str, value: Any) -> None:
     part = steps / f".{new_id()}"
     part.mkdir(parents=True)
     write_json(part / VALUE, {"name": name, "value": _packed(value, part, "value")})
+    for path in part.glob("*.parquet"):
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
     target = place(steps, name)
     shutil.rmtree(target, ignore_errors=True)
     part.replace(target)
@@ -56,7 +59,33 @@ def get(steps: Path, name: str, spill: Path) -> Any:
         raise NotFound(f"The step “{name}” was not kept, or is damaged.") from None
 
 
+def stopped(steps: Path) -> dict[str, dict[str, str]]:
+    """The steps that were stopped and are to be passed over, by name: name, kind, reason."""
+    try:
+        return {each["name"]: each for each in read_json(steps / STOPPED)}
+    except (NotFound, KeyError, TypeError):  # none, or damaged: they are simply tried again
+        return {}
+
+
+def stop(steps: Path, step: dict[str, str]) -> None:
+    """Note that a step was stopped, for the next worker and the next run of the same question."""
+    steps.mkdir(parents=True, exist_ok=True)
+    write_json(steps / STOPPED, [*stopped(steps).values(), step])
+
+
+def try_again(steps: Path, name: str) -> None:
+    """Forget that a step was stopped."""
+    left = [each for each in stopped(steps).values() if each["name"] != name]
+    if left:
+        write_json(steps / STOPPED, left)
+    else:
+        (steps / STOPPED).unlink(missing_ok=True)
+
+
 def _packed(value: Any, folder: Path, name: str) -> dict[str, Any]:
+    from services import table
+    from services.table import Spilled
+
     if isinstance(value, Spilled):
         # The table stays where the job wrote it (beside its result); the step only names it.
         return {"spilled": str(value.path)}
@@ -69,6 +98,8 @@ def _packed(value: Any, folder: Path, name: str) -> dict[str, Any]:
 
 
 def _unpacked(packed: dict[str, Any], folder: Path, spill: Path) -> Any:
+    from services.table import Spilled
+
     if "spilled" in packed:
         return Spilled.at(Path(packed["spilled"]), spill=spill)
     if "frame" in packed:

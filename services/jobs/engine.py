@@ -15,15 +15,17 @@ import sys
 import threading
 import time
 import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from services import memory, params, results
-from services.analysis import find
+from services import params, preflight, results
+from services.analysis import Cost, Shape, find
 from services.errors import NotFound, QueueFull
-from services.jobs import lanes, record, tasks
+from services.jobs import events, lanes, record, tasks
+from services.jobs.processes import sweep_strays
 from services.jobs.record import Record
-from services.jobs.supervisor import ENVIRONMENT, ROOT, Bounds, sweep_strays
+from services.jobs.supervisor import ENVIRONMENT, ROOT, Bounds, free_mb
 from services.workspace import Home, Workspace, is_id, new_id
 
 if TYPE_CHECKING:
@@ -56,8 +58,9 @@ def open_index(folder: Path) -> Cache:
 class Engine:
     """Runs jobs for a server: one heavy at a time, one quick beside it when it fits."""
 
-    def __init__(self, home: Home, bounds: Bounds) -> None:
-        self.home, self.bounds = home, bounds
+    def __init__(self, home: Home, bounds: Bounds, make_room: Callable[[], object] = lambda: None) -> None:
+        """`make_room` ends what can be ended when a job needs its memory: the reader."""
+        self.home, self.bounds, self._make_room = home, bounds, make_room
         self._seen: dict[str, tuple[int, Record]] = {}  # job -> when its record changed, and what it says
         self._supervisors: list[subprocess.Popen[bytes]] = []
         self._guard = threading.Lock()
@@ -85,18 +88,27 @@ class Engine:
         from services import datasets
 
         analysis = find(slug)
-        question = params.canonical(params.parse(analysis.params, raw, datasets.schema(dataset)))
+        parsed = params.parse(analysis.params, raw, datasets.schema(dataset))
+        question = params.canonical(parsed)
         key = results.key(dataset["id"], slug, analysis.version, question)
+        shape = Shape(dataset["rows"], len(dataset["columns"]))
+        cost = analysis.cost(shape, parsed)
+        expected = preflight.predict(self.home.server, analysis, shape, parsed)
         return self._submit(
             workspace,
             Record(
                 id=new_id(), visitor=workspace.visitor, task="analysis", slug=slug, title=analysis.title,
                 dataset=dataset["id"], params=question, key=key, lane=lanes.HEAVY, notes=notes,
+                cost_mb=cost.peak_mb, cost_seconds=cost.seconds, expected_mb=expected.peak_mb,
             ),
         )  # fmt: skip
 
-    def again(self, workspace: Workspace, job: str, *, fresh: bool = False) -> Record:
+    def again(
+        self, workspace: Workspace, job: str, *, fresh: bool = False, changed: Mapping[str, Any] | None = None
+    ) -> Record:
         """Ask the question of an earlier run once more: going on from the steps it kept, or from nothing.
+
+        `changed` are parameters that are to be others than they were.
 
         Raises
         ------
@@ -109,7 +121,17 @@ class Engine:
         if known.task != "analysis" or known.dataset is None:
             raise NotFound("Only the run of an analysis can be asked again.")
         dataset = datasets.about(workspace, known.dataset)
-        return self.ask(workspace, known.slug, dataset, known.params, known.notes)
+        if fresh:
+            self.forget(workspace, known.key)
+        return self.ask(workspace, known.slug, dataset, {**known.params, **(changed or {})}, known.notes)
+
+    def forget(self, workspace: Workspace, key: str) -> None:
+        """Remove the steps kept for a question and the result so far, unless a run of it is live."""
+        with lanes.alone(self.home.server / "queue.lock"):
+            if any(each.key == key and each.visitor == workspace.visitor for _, each in self.live()):
+                return
+            shutil.rmtree(workspace.steps(key), ignore_errors=True)
+            shutil.rmtree(workspace.result(key) / results.PARTIAL, ignore_errors=True)
 
     def take_in(self, workspace: Workspace, asked: dict[str, Any], title: str, size: int) -> Record:
         """Read an upload (`{"upload", "name"}`) or a sample (`{"sample"}`) of `size` bytes into a dataset."""
@@ -149,6 +171,7 @@ class Engine:
             folder.mkdir(parents=True)
             job.write(folder)
             self.index.set(job.id, {"visitor": job.visitor, "sequence": job.sequence})
+        events.tell("asked", job)
         self.dispatch()
         return self.get(workspace, job.id)
 
@@ -180,13 +203,24 @@ class Engine:
                 continue
             if each.is_live:
                 found.append((folder, each))
-            else:
-                self.index.delete(job)
+            elif self.index.delete(job):  # whoever deletes it, among workers, tells it once
+                self._tell_end(each)
         return sorted(found, key=lambda pair: pair[1].sequence)
+
+    def _tell_end(self, job: Record) -> None:
+        """Log how a job ended, and learn from it what such a run takes here."""
+        events.tell("ended", job)
+        if job.state == "done" and job.cost_mb is not None and not job.found and not job.stopped:
+            predicted = Cost(job.cost_mb, job.cost_seconds or 0.0)
+            preflight.note(self.home.server, job.slug, predicted, job.peak_mb, job.seconds)
+
+    def before(self, job: Record) -> list[Record]:
+        """The jobs of its lane that come before it, the running one included; any visitor's."""
+        return [each for _, each in self.live() if each.lane == job.lane and each.sequence < job.sequence]
 
     def position(self, job: Record) -> int:
         """How many jobs of its lane come before it, the running one included."""
-        return sum(each.lane == job.lane and each.sequence < job.sequence for _, each in self.live())
+        return len(self.before(job))
 
     def mine(self, workspace: Workspace) -> list[Record]:
         """Every run of a visitor that has a record, newest first."""
@@ -216,6 +250,15 @@ class Engine:
             elif known.state == "running":
                 (folder / record.CANCEL).touch()
 
+    def skip(self, workspace: Workspace, job: str, step: str) -> None:
+        """Ask the supervisor of a running job to stop the step called `step` alone, if that one is being made."""
+        folder = workspace.job(job)
+        known = record.read(folder)
+        if known.state == "running" and known.may_skip and known.making == step:
+            part = folder / f".{record.SKIP}"
+            part.write_text(step, encoding="utf-8")
+            part.replace(folder / record.SKIP)
+
     # Running ------------------------------------------------------------------------------------
 
     def dispatch(self) -> None:
@@ -224,7 +267,7 @@ class Engine:
         with lanes.alone(self.home.server / "queue.lock"):
             for lane in lanes.LANES:
                 first = next((pair for pair in self.live() if self._waits(pair[1], lane)), None)
-                if first is None or (lane == lanes.QUICK and not self._quick_fits()):
+                if first is None or not (self._heavy_fits(first[1]) if lane == lanes.HEAVY else self._quick_fits()):
                     continue
                 lock = lanes.take(self.home.server, lane)
                 if lock is None:
@@ -238,19 +281,33 @@ class Engine:
     def _waits(job: Record, lane: str) -> bool:
         return job.lane == lane and job.state == "queued"
 
+    def _heavy_fits(self, job: Record) -> bool:
+        """Whether nothing that is about to end stands in a heavy job's way; else that goes first.
+
+        What a prediction says will not fit even then is started all the same: a prediction may be
+        wrong, and the ceiling is not.
+        """
+        if (job.expected_mb or 0) <= free_mb(self.bounds):
+            return True
+        self._make_room()
+        return (job.expected_mb or 0) <= free_mb(self.bounds) or lanes.holder(self.home.server, lanes.QUICK) is None
+
     def _quick_fits(self) -> bool:
-        """Whether a quick job fits beside the heavy one, whatever that one may still take."""
+        """Whether a quick job fits beside the heavy one, if that one takes what it is expected to take.
+
+        When it takes more, the quick job yields.
+        """
         heavy = lanes.holder(self.home.server, lanes.HEAVY)
+        free = free_mb(self.bounds)
         if heavy is None:
             return True
         try:
             running = record.read(self.home.workspace(heavy["visitor"]).job(heavy["job"]))
         except NotFound:  # its workspace was removed; it will end by itself
             return False
-        here = memory.limit(self.bounds.limit_mb)
-        server = memory.anonymous_mb(memory.tree(self.bounds.server)) if self.bounds.server else 0.0
-        taken = self.bounds.reserve_mb + server + (running.ceiling_mb or here.mb)
-        return here.mb - taken >= lanes.QUICK_MB
+        expected = running.expected_mb if running.expected_mb is not None else running.ceiling_mb
+        still = max(0.0, (expected or free) - running.memory_mb)
+        return free - still >= lanes.QUICK_MB
 
     def _start(self, folder: Path, job: Record, lock: int) -> None:
         asked = [str(folder), str(self.home.server), self.bounds.as_text(), str(lock)]
@@ -265,6 +322,7 @@ class Engine:
                 cwd=ROOT,
                 env=os.environ | ENVIRONMENT | {"PYTHONPATH": str(ROOT)},
             )
+        events.tell("started", job)
         self._supervisors.append(supervisor)
         threading.Thread(target=self._after, args=(supervisor, folder), daemon=True).start()
 
@@ -307,7 +365,9 @@ class Engine:
                 if each.is_orphan:
                     sweep_strays(each.id)
                     shutil.rmtree(folder / "tmp", ignore_errors=True)
-                    each.changed(
-                        state="interrupted", ended=time.time(), pid=None, start=None,
+                    each = each.changed(
+                        state="interrupted", ended=time.time(), pid=None, start=None, making="", may_skip=False,
                         message="Interrupted: the server was stopped or crashed while this ran.",
-                    ).write(folder)  # fmt: skip
+                    )  # fmt: skip
+                    each.write(folder)
+                    events.tell("recovered", each)

@@ -52,8 +52,9 @@ class Record:
     ceiling_mb: int | None = None
     memory_mb: float = 0
     peak_mb: float = 0
-    cost_mb: float | None = None  # predicted peak
-    cost_seconds: float | None = None  # predicted time
+    cost_mb: float | None = None  # peak that the analysis predicts
+    cost_seconds: float | None = None  # time that it predicts
+    expected_mb: float | None = None  # that peak, corrected by what such runs took here
     kept: tuple[str, ...] = ()  # steps on disk
     found: int = 0  # how many of them an earlier run had made
     making: str = ""  # the step being made now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,33 +19,49 @@ T = TypeVar("T")
 class Running:
     """Reports over the worker's pipe, keeps steps below the result's folder, writes tables into it."""
 
-    def __init__(self, said: Callable[..., None], table: Table | None, folder: Path, spill: Path) -> None:
-        """`folder` is where the result will lie; steps are kept below it."""
-        self._say, self._table, self._folder, self._spill = said, table, folder, spill
-        self._stopped: dict[str, str] = {}
-        self._shown = 0
+    def __init__(
+        self,
+        said: Callable[..., None],
+        table: Table,
+        folder: Path,
+        spill: Path,
+        about: Callable[[Result], dict[str, Any]],
+        shown: int = 0,
+    ) -> None:
+        """`folder` is where the result will lie; steps are kept below it.
+
+        `about` says what the page is told of a result so far, of which `shown` are there already.
+        """
+        self._say, self._table, self._folder, self._spill, self._about = said, table, folder, spill, about
+        self._steps = folder / results.STEPS
+        self._stopped = checkpoints.stopped(self._steps)
+        self._shown = shown
 
     def report(self, done: int, total: int, label: str) -> None:
         self._say(progress=[done, total, label])
 
     def keep(self, name: str, make: Callable[[], T], *, seconds: float | None = None) -> T:
         if name in self._stopped:
-            raise StepStopped(self._stopped[name])
-        steps = self._folder / results.STEPS
+            raise StepStopped(self._stopped[name]["reason"], step=name)
         try:
-            value = checkpoints.get(steps, name, self._spill)
+            value = checkpoints.get(self._steps, name, self._spill)
+            self._say(kept=name, found=True)
         except NotFound:
+            # Said before it begins: whoever watches can end this step alone, and knows which one it was.
+            self._say(step=name, seconds=seconds)
             value = make()
-            checkpoints.put(steps, name, value)
-        self._say(kept=name)
+            checkpoints.put(self._steps, name, value)
+            self._say(kept=name)
         return value
 
     def show(self, result: Result) -> None:
+        # Each in a folder of its own: a page may be drawing the one before.
         self._shown += 1
-        results.put(self._folder / results.PARTIAL, result, {"partial": self._shown}, self._spill)
+        folder = self._folder / results.PARTIAL
+        results.put(folder / str(self._shown), result, {**self._about(result), "partial": self._shown}, self._spill)
         self._say(partial=self._shown)
+        shutil.rmtree(folder / str(self._shown - 2), ignore_errors=True)
 
     def table(self, name: str, sql: str, **names: Any) -> Spilled:
-        assert self._table is not None
         self._folder.mkdir(parents=True, exist_ok=True)
         return self._table.store(self._folder / f"{name}.parquet", sql, **names)

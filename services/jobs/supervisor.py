@@ -1,4 +1,4 @@
-"""The job's keeper: holds the lane, starts the worker, watches, cancels, and writes the record.
+"""The job's keeper: holds the lane, starts the worker, watches, stops steps, cancels, writes the record.
 
 Light on purpose (the standard library and our own small modules): it lives as long as its job.
 Run by the server as `python -m services.jobs.supervisor FOLDER SERVER BOUNDS LOCK`; the command
@@ -7,7 +7,6 @@ line calls `supervise` in its own process.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
 import os
@@ -22,16 +21,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from services import memory
-from services.jobs import lanes, record
+from services import memory, serving
+from services.jobs import checkpoints, lanes, record
+from services.jobs.processes import JOB, ends, sweep
 from services.jobs.record import Record
-from services.workspace import new_id
+from services.workspace import Workspace, new_id
 
 PR_SET_CHILD_SUBREAPER = 36
 LOOK_EVERY = 0.05  # seconds between two looks at the job's memory and the cancel mark
 WRITE_EVERY = 0.25  # seconds between two writes of a running job's record
+SERVER_EVERY = 0.5  # seconds between two looks whether the server lives
+SERVER_GRACE = 5.0  # seconds in which a server may come back: a platform gives ten before it kills
 ROOT = Path(__file__).parents[2]
-JOB = "DATAINSIGHTS_JOB"  # tells every process of a job, by its environment, whose it is
 
 # One native thread, and allocators that give memory back: measured, see "How it is built".
 ENVIRONMENT = {
@@ -61,13 +62,21 @@ class Bounds:
         return json.dumps(asdict(self))
 
 
-def ceiling_mb(bounds: Bounds) -> int:
-    """What a job may hold: the limit less the reserve less what everything else holds now."""
+@dataclass(frozen=True, kw_only=True)
+class Lane:
+    """The lock that a supervisor holds and the folder where the lanes are."""
+
+    server: Path
+    lock: int
+
+
+def free_mb(bounds: Bounds, besides: frozenset[int] = frozenset()) -> int:
+    """What is left: the limit less the reserve less what every process but `besides` holds now."""
     here = memory.limit(bounds.limit_mb)
     others = {os.getpid(), *(memory.tree(bounds.server) if bounds.server else ())}
     if here.members is not None:
         others |= {int(pid) for pid in here.members.read_text().split()}
-    return max(0, int(here.mb - bounds.reserve_mb - memory.anonymous_mb(others)))
+    return int(here.mb - bounds.reserve_mb - memory.anonymous_mb(others - besides))
 
 
 def begin(folder: Path, job: Record) -> Record:
@@ -80,11 +89,19 @@ def begin(folder: Path, job: Record) -> Record:
     return job
 
 
-def supervise(folder: Path, bounds: Bounds, changed: Callable[[Record], None] = lambda _: None) -> Record:
-    """Run the job of `folder` to its end, whatever end that is, and return the last record."""
+def supervise(
+    folder: Path, bounds: Bounds, changed: Callable[[Record], None] = lambda _: None, lane: Lane | None = None
+) -> Record:
+    """Run the job of `folder` to its end, whatever end that is, and return the last record.
+
+    A job of the quick lane that turns out not to be quick comes back queued, for the heavy one.
+    """
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)  # its orphans come to us, to be swept
-    job = begin(folder, record.read(folder)).changed(ceiling_mb=ceiling_mb(bounds))
-    keeper = _Keeper(folder, job, changed)
+    job = begin(folder, record.read(folder))
+    ceiling = max(0, free_mb(bounds))
+    if job.lane == lanes.QUICK:
+        ceiling = min(ceiling, lanes.QUICK_MB)
+    keeper = _Keeper(folder, job.changed(ceiling_mb=ceiling), bounds, changed, lane)
     previous = {each: signal.signal(each, keeper.interrupt) for each in (signal.SIGTERM, signal.SIGINT)}
     try:
         return keeper.run()
@@ -93,19 +110,58 @@ def supervise(folder: Path, bounds: Bounds, changed: Callable[[Record], None] = 
             signal.signal(each, handler)
 
 
+@dataclass
+class _Making:
+    """A step that the worker makes now."""
+
+    name: str
+    seconds: float | None  # at most; one with a bound is one that may be skipped
+    began: float
+
+    @property
+    def is_over(self) -> bool:
+        return self.seconds is not None and time.monotonic() - self.began > self.seconds
+
+
 class _Keeper:
-    def __init__(self, folder: Path, job: Record, changed: Callable[[Record], None]) -> None:
-        self._folder, self._job, self._changed = folder, job, changed
+    def __init__(
+        self, folder: Path, job: Record, bounds: Bounds, changed: Callable[[Record], None], lane: Lane | None
+    ) -> None:
+        self._folder, self._job, self._bounds, self._changed, self._lane = folder, job, bounds, changed, lane
+        self._steps = Workspace(folder.parent.parent).steps(job.key)
         self._ceiling = job.ceiling_mb or 0
+        self._is_quick = job.lane == lanes.QUICK
+        self._began = self._written = self._looked = time.monotonic()
+        self._served = self._began  # when the server was last seen alive
         self._interrupted: int | None = None
-        self._said: dict[str, Any] | None = None
-        self._written = 0.0
+        self._said: dict[str, Any] = {}
+        self._code: int | None = None
+        self._making: list[_Making] = []
 
     def interrupt(self, number: int, _: object) -> None:
         self._interrupted = number
 
     def run(self) -> Record:
+        (self._folder / record.SKIP).unlink(missing_ok=True)
+        self._job = self._job.changed(stopped=tuple(checkpoints.stopped(self._steps).values()))
         self._write(self._job)
+        while True:
+            reason = self._must_end() or self._attempt()
+            stopped = self._stopped_step(reason)
+            if stopped is None:
+                break
+            # The step alone is lost: the next worker finds those before it and is told to pass over this one.
+            checkpoints.stop(self._steps, stopped)
+            job = self._job.changed(stopped=(*self._job.stopped, stopped), making="", may_skip=False, memory_mb=0.0)
+            self._write(job)
+        ended = self._ended(reason)
+        shutil.rmtree(self._folder / "tmp", ignore_errors=True)
+        self._write(ended)
+        return ended
+
+    def _attempt(self) -> str | None:
+        """Start a worker and see it to its end; the reason why it had to be ended, if it had."""
+        self._said, self._making = {}, []
         listening, speaking = os.pipe()
         os.set_blocking(listening, False)
         with open(self._folder / record.LOG, "ab") as log:
@@ -121,14 +177,11 @@ class _Keeper:
             )
         os.close(speaking)
         try:
-            reason = self._watch(worker, listening)
+            return self._watch(worker, listening)
         finally:
             sweep(worker)
             os.close(listening)
-        ended = self._ended(worker.returncode, reason)
-        shutil.rmtree(self._folder / "tmp", ignore_errors=True)
-        self._write(ended)
-        return ended
+            self._code = worker.returncode
 
     def _watch(self, worker: subprocess.Popen[bytes], listening: int) -> str | None:
         """Listen and look until the worker ends (None) or must be ended: the reason why."""
@@ -143,19 +196,76 @@ class _Keeper:
                     for line in lines:
                         self._hear(json.loads(line))
                     if not block:  # closed: the worker has ended, or is about to
-                        return None if _ends(worker.pid, seconds=5) else "hung"
-                elif _ends(worker.pid):  # a child of its own still holds the pipe
+                        return None if ends(worker.pid, seconds=5) else "hung"
+                elif ends(worker.pid):  # a child of its own still holds the pipe
                     return None
-                if self._interrupted is not None:
-                    return "cancelled" if self._interrupted == signal.SIGINT else "interrupted"
-                if (self._folder / record.CANCEL).exists():
-                    return "cancelled"
-                held = memory.anonymous_mb(memory.tree(worker.pid))
+                below = memory.tree(worker.pid)
+                held = memory.anonymous_mb(below)
                 self._job = self._job.changed(memory_mb=held, peak_mb=max(held, self._job.peak_mb))
-                if held > self._ceiling:
-                    return "memory"
+                reason = self._must_end() or self._must_stop(held) or self._must_yield(held, below)
+                if reason is not None:
+                    return reason
                 if time.monotonic() - self._written > WRITE_EVERY:
                     self._write(self._job)
+
+    def _must_end(self) -> str | None:
+        """Whether the whole job must end now, and why."""
+        if self._interrupted is not None:
+            return "cancelled" if self._interrupted == signal.SIGINT else "interrupted"
+        if (self._folder / record.CANCEL).exists():
+            return "cancelled"
+        now = time.monotonic()
+        if self._lane is not None and now - self._looked > SERVER_EVERY:
+            self._looked = now
+            if not serving.is_gone(self._lane.server):
+                self._served = now
+            elif now - self._served > SERVER_GRACE:
+                return "interrupted"
+        return None
+
+    def _must_stop(self, held: float) -> str | None:
+        """Whether memory ran out, or a step overran its time or is to be skipped."""
+        if held > self._ceiling and not self._is_quick:
+            return "memory"
+        if any(each.is_over for each in self._making):
+            return "time"
+        if self._making and self._making[-1].seconds is not None:
+            try:
+                name = (self._folder / record.SKIP).read_text(encoding="utf-8")
+            except FileNotFoundError:
+                return None
+            (self._folder / record.SKIP).unlink(missing_ok=True)
+            if name == self._making[-1].name:
+                return "skipped"
+        return None
+
+    def _must_yield(self, held: float, below: list[int]) -> str | None:
+        """Whether a quick job is not quick, or in the way of others: it goes back into the queue."""
+        if not self._is_quick:
+            return None
+        if held > self._ceiling:
+            return "heavy"
+        is_late = self._job.lane == lanes.QUICK and time.monotonic() - self._began > lanes.QUICK_SECONDS
+        if is_late and not self._change_lane():
+            return "heavy"
+        # What the heavy job takes meanwhile comes first.
+        if free_mb(self._bounds, frozenset(below)) < held:
+            return "room"
+        return None
+
+    def _change_lane(self) -> bool:
+        """Go on in the heavy lane, when it is free."""
+        if self._lane is None:
+            return True
+        lock = lanes.take(self._lane.server, lanes.HEAVY)
+        if lock is None:
+            return False
+        job = self._job.changed(lane=lanes.HEAVY)
+        lanes.sign(lock, {"pid": job.pid, "start": job.start, "visitor": job.visitor, "job": job.id})
+        os.close(self._lane.lock)
+        self._lane = Lane(server=self._lane.server, lock=lock)
+        self._write(job)
+        return True
 
     def _hear(self, said: dict[str, Any]) -> None:
         job, now = self._job, time.time()
@@ -165,16 +275,43 @@ class _Keeper:
                 took = {"label": job.label, "seconds": now - (job.step_started or now)}
                 job = job.changed(steps=(*job.steps, took), step_started=now)
             job = job.changed(done=done, total=total, label=label)
+        if "step" in said:
+            self._making.append(_Making(said["step"], said["seconds"], time.monotonic()))
         if "kept" in said:
-            job = job.changed(kept=(*job.kept, said["kept"]))
+            name = said["kept"]
+            # One step may be made inside another.
+            self._making = [each for each in self._making if each.name != name]
+            if name not in job.kept:
+                job = job.changed(kept=(*job.kept, name), found=job.found + bool(said.get("found")))
+        if "step" in said or "kept" in said:
+            last = self._making[-1] if self._making else None
+            job = job.changed(making=last.name if last else "", may_skip=bool(last and last.seconds is not None))
+        if "partial" in said:
+            job = job.changed(partial=said["partial"])
         if "end" in said:
             self._said = said
         self._job = job
 
-    def _ended(self, code: int | None, reason: str | None) -> Record:
+    def _stopped_step(self, reason: str | None) -> dict[str, str] | None:
+        """The step that was lost alone, with the reason; None when there is none, or the job itself is to end."""
+        if not self._making or reason in {"cancelled", "interrupted", "hung", "heavy", "room"}:
+            return None
+        last, end, code = self._making[-1], self._said.get("end"), self._code or 0
+        if reason == "time":
+            over = next(each for each in self._making if each.is_over)
+            return {"name": over.name, "kind": "time", "reason": f"It took longer than its {over.seconds:g} s."}
+        if reason == "skipped":
+            return {"name": last.name, "kind": "skipped", "reason": "You skipped it."}
+        if reason == "memory" or end == "memory" or (end is None and code in (-signal.SIGKILL, -signal.SIGABRT)):
+            return {"name": last.name, "kind": "memory", "reason": _memory_said(self._job, reason or end)}
+        if end is None and code not in (0, -signal.SIGTERM):
+            return {"name": last.name, "kind": "crash", "reason": f"It crashed, with code {code}."}
+        return None
+
+    def _ended(self, reason: str | None) -> Record:
         """The record of how it ended: what the worker said, else why it was ended, else how it died."""
-        job, said = self._job, self._said or {}
-        job = job.changed(ended=time.time(), memory_mb=0.0, pid=None, start=None)
+        job, said, code = self._job, self._said, self._code
+        job = job.changed(ended=time.time(), memory_mb=0.0, pid=None, start=None, making="", may_skip=False)
         end = said.get("end") or reason
         if end == "done":
             took = {"label": job.label, "seconds": time.time() - (job.step_started or time.time())}
@@ -183,18 +320,41 @@ class _Keeper:
             incident = said.get("incident")
             message = said.get("message") or "This is our mistake. Nothing of yours was lost; run it again."
             return job.changed(state="failed", message=message, field=said.get("field"), incident=incident)
+        if end == "stopped":
+            return self._missed(job, said["name"])
+        if end in {"heavy", "room"}:
+            lane = lanes.HEAVY if end == "heavy" else job.lane
+            return job.changed(
+                state="queued", lane=lane, started=None, ended=None, step_started=None, done=0, total=0, label="",
+                steps=(), peak_mb=0.0, ceiling_mb=None,
+            )  # fmt: skip
         if end == "cancelled":
             return job.changed(state="cancelled", message="Cancelled.")
-        if end == "interrupted":
+        if end == "interrupted" or code == -signal.SIGTERM:
             return job.changed(state="interrupted", message="Interrupted: the server was stopped.")
         if end == "memory" or code in (-signal.SIGKILL, -signal.SIGABRT):
-            held, free = round(job.peak_mb), job.ceiling_mb or 0
-            more = "needed more memory" if held >= 0.9 * free else "asked for more memory at once"
-            message = f"Stopped at {held} MB: it {more} than this server has free ({free} MB)."
-            return job.changed(state="killed", message=message)
+            return job.changed(state="killed", message=_memory_said(job, end))
         incident = new_id()[:6].upper()
         print(f"incident {incident}: worker of job {job.id} ended with code {code}", file=sys.stderr)
         message = "This is our mistake: the run ended without a word. Nothing of yours was lost; run it again."
+        return job.changed(state="failed", message=message, incident=incident)
+
+    def _missed(self, job: Record, name: str) -> Record:
+        """How a job ends that cannot go on without a step that was stopped; another run tries that step again."""
+        lost = next((each for each in job.stopped if each["name"] == name), {"kind": "crash", "reason": ""})
+        checkpoints.try_again(self._steps, name)
+        job = job.changed(stopped=tuple(each for each in job.stopped if each["name"] != name))
+        match lost["kind"]:
+            case "memory":
+                return job.changed(state="killed", message=lost["reason"])
+            case "skipped":
+                return job.changed(state="cancelled", message=f"You skipped “{name}”, and the rest needs it.")
+            case "time":
+                said = lost["reason"][:1].lower() + lost["reason"][1:]
+                return job.changed(state="killed", message=f"Stopped at “{name}”: {said}")
+        incident = new_id()[:6].upper()
+        print(f"incident {incident}: step {name!r} of job {job.id}: {lost['reason']}", file=sys.stderr)
+        message = f"This is our mistake: “{name}” crashed. Nothing of yours was lost; run it again."
         return job.changed(state="failed", message=message, incident=incident)
 
     def _write(self, job: Record) -> None:
@@ -204,47 +364,13 @@ class _Keeper:
         self._changed(job)
 
 
-def _ends(pid: int, seconds: float = 0) -> bool:
-    """Whether a child has ended, or does so in time. It is not collected: until it is, its pid is its own."""
-    until = time.monotonic() + seconds
-    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        if time.monotonic() >= until:
-            return False
-        time.sleep(0.01)
-    return True
-
-
-def sweep_strays(job: str) -> None:
-    """Kill what a job's worker started and left, when the supervisor that should have done so is dead."""
-    mark = f"{JOB}={job}".encode()
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark in (place / "environ").read_bytes().split(b"\0"):
-                _kill(os.kill, int(place.name))
-        except OSError:
-            continue
-
-
-def sweep(worker: subprocess.Popen[bytes]) -> None:
-    """Kill the worker, its group and whatever came to us as its orphan, and collect them."""
-    for pid in memory.tree(worker.pid):
-        _kill(os.kill, pid)
-    _kill(os.killpg, worker.pid)
-    worker.wait()
-    while left := [pid for pid in memory.tree(os.getpid()) if pid != os.getpid()]:
-        for pid in left:
-            _kill(os.kill, pid)
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
-            return
-        time.sleep(0.01)
-
-
-def _kill(how: Callable[[int, int], None], pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        how(pid, signal.SIGKILL)
+def _memory_said(job: Record, said: str | None) -> str:
+    """Why a job or step ended for memory: by our watch, by a clean MemoryError, or by the kernel (`said` is None)."""
+    held, free = round(job.peak_mb), job.ceiling_mb or 0
+    if said is None:
+        return f"Stopped at {held} MB: the system ended it, as it does when memory runs out."
+    more = "needed more memory" if held >= 0.9 * free else "asked for more memory at once"
+    return f"Stopped at {held} MB: it {more} than this server has free ({free} MB)."
 
 
 def _python_path() -> str:
@@ -259,7 +385,7 @@ def main(folder: Path, server: Path, bounds: Bounds, lock: int) -> None:
             return
         lanes.sign(lock, {"pid": me, "start": memory.started(me), "visitor": job.visitor, "job": job.id})
         begin(folder, job)
-    supervise(folder, bounds)
+    supervise(folder, bounds, lane=Lane(server=server, lock=lock))
 
 
 if __name__ == "__main__":

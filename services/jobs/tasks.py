@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from services import datasets, params, results, roles
-from services.analysis import find
+from services.analysis import Result, find
 from services.errors import FileRefused
+from services.jobs import checkpoints
 from services.jobs.record import Record
 from services.jobs.running import Running
 from services.table import ABOUT, Table
@@ -36,20 +37,26 @@ def _analyse(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: i
     table = Table.open(workspace.dataset(job.dataset), spill=spill, memory_mb=buffer)
     question = params.parse(analysis.params, job.params, table.schema)
     folder = workspace.result(job.key)
-    began = time.time()
-    result = analysis.run(table, question, Running(say, table, folder, spill))
-    about = {
-        "slug": job.slug,
-        "title": job.title,
-        "version": analysis.version,
-        "dataset": job.dataset,
-        "params": job.params,
-        "seconds": time.time() - began,
-        "rows_total": table.rows,
-        "rows_used": result.facts.get("rows_used", table.rows),
-        "said_before": list(job.notes),
-    }
-    results.put(folder, result, about, spill)
+    if not job.partial:  # what an earlier run of the same question showed is not this one's
+        shutil.rmtree(folder / results.PARTIAL, ignore_errors=True)
+    began = job.started or time.time()
+
+    def about(result: Result) -> dict[str, Any]:
+        return {
+            "slug": job.slug,
+            "title": job.title,
+            "version": analysis.version,
+            "dataset": job.dataset,
+            "params": job.params,
+            "seconds": time.time() - began,
+            "rows_total": table.rows,
+            "rows_used": result.facts.get("rows_used", table.rows),
+            "said_before": list(job.notes),
+            "stopped": list(checkpoints.stopped(workspace.steps(job.key)).values()),
+        }
+
+    result = analysis.run(table, question, Running(say, table, folder, spill, about, shown=job.partial))
+    results.put(folder, result, about(result), spill)
     shutil.rmtree(folder / results.PARTIAL, ignore_errors=True)
     return {"outcome": job.key}
 

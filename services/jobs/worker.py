@@ -18,7 +18,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from services.errors import Expected
+from services.errors import Expected, StepStopped
 from services.jobs import record
 from services.memory import MB
 
@@ -56,6 +56,8 @@ def main(folder: Path, pipe: int) -> int:
     try:
         ended = tasks.perform(job, folder, spill, say)
         say(end="done", **ended)
+    except StepStopped as error:
+        say(end="stopped", name=error.step)
     except Expected as error:
         say(end="failed", message=error.message, field=error.field)
     except Exception as error:  # noqa: BLE001 - the one boundary: whatever it is, it becomes an incident with a number

@@ -51,6 +51,7 @@ class Server:
 
     folder: Path
     port: int
+    settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] = field(init=False)
 
     @property
@@ -62,7 +63,7 @@ class Server:
         return Home(self.folder.resolve())
 
     def start(self) -> None:
-        environment = os.environ | {"DATA_DIR": str(self.folder), "PORT": str(self.port)}
+        environment = os.environ | {"DATA_DIR": str(self.folder), "PORT": str(self.port)} | self.settings
         with open(self.folder.parent / "server.log", "ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "dashapp", "serve"], cwd=ROOT, env=environment, stdout=log, stderr=log
@@ -77,6 +78,15 @@ class Server:
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+
+    def kill(self) -> None:
+        """End every process of the server and of its job at once, as a machine that loses power does."""
+        holder = lanes.holder(self.home.server, lanes.HEAVY)
+        everyone = {*memory.tree(self.process.pid), *(memory.tree(holder["pid"]) if holder else ())}
+        for pid in everyone:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait(60)
 
     def workspaces(self) -> list[Workspace]:
@@ -119,12 +129,17 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def serve(folder: Path, **settings: str) -> Server:
+    """Start a server on a data folder of its own."""
+    (folder / "data").mkdir()
+    made = Server(folder / "data", free_port(), settings)
+    made.start()
+    return made
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("server") / "data"
-    folder.mkdir()
-    made = Server(folder, free_port())
-    made.start()
+    made = serve(tmp_path_factory.mktemp("server"))
     yield made
     made.stop()
 

@@ -16,18 +16,20 @@ def test_an_empty_environment_gives_the_defaults() -> None:
     assert (found.memory_limit_mb, found.upload_limit_mb) == (512, 2_000)
     assert (found.evict_over_mb, found.evict_every_s, found.keep_days) == (50, 300, 7)
     assert (found.nav_lock, found.secret_key, found.secure_cookies) == ("everyone", "", False)
+    assert found.log_level == "info"
 
 
 def test_each_is_read_from_the_variable_of_its_name() -> None:
     given = {
         "PORT": "80", "HOST": "0.0.0.0", "DATA_DIR": "/var/x", "SECRET_KEY": "s3cret", "SECURE_COOKIES": "true",
         "MEMORY_LIMIT_MB": "1000", "RESERVE_MB": "0", "NAV_LOCK": "owner", "EVICT_OVER_MB": "0", "EVICT_EVERY_S": "5",
-        "RESULTS_BUDGET_MB": "9", "UPLOAD_LIMIT_MB": " 7 ", "KEEP_DAYS": "3", "port": "1", "PATH": "/bin",
+        "RESULTS_BUDGET_MB": "9", "UPLOAD_LIMIT_MB": " 7 ", "KEEP_DAYS": "3", "LOG_LEVEL": "Debug",
+        "port": "1", "PATH": "/bin",
     }  # fmt: skip
     assert Settings.read(given) == Settings(
         port=80, host="0.0.0.0", data_dir=Path("/var/x"), secret_key="s3cret", secure_cookies=True,
         memory_limit_mb=1_000, reserve_mb=0, nav_lock="owner", evict_over_mb=0, evict_every_s=5, results_budget_mb=9,
-        upload_limit_mb=7, keep_days=3,
+        upload_limit_mb=7, keep_days=3, log_level="Debug",
     )  # fmt: skip
 
 
@@ -60,6 +62,12 @@ def test_whose_navigation_is_locked_is_one_of_two() -> None:
     with pytest.raises(BadSetting) as refused:
         Settings.read({"NAV_LOCK": "nobody"})
     assert str(refused.value) == "NAV_LOCK is “nobody”: say everyone or owner."
+
+
+def test_how_much_is_logged_is_one_of_four() -> None:
+    with pytest.raises(BadSetting) as refused:
+        Settings.read({"LOG_LEVEL": "loud"})
+    assert str(refused.value) == "LOG_LEVEL is “loud”: say debug, info, warning or error."
 
 
 def test_settings_cannot_be_changed() -> None:

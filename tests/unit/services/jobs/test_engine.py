@@ -249,23 +249,20 @@ def test_an_export_of_what_is_not_there_fails_with_a_sentence(stage: Stage) -> N
     assert (job.state, job.message) == ("failed", "This result has no table “nothing”.")
 
 
-def test_a_quick_job_runs_beside_a_heavy_one_only_when_it_fits(stage: Stage, gate: Path) -> None:
+def test_a_quick_job_runs_beside_a_heavy_one_when_it_fits(stage: Stage, gate: Path) -> None:
     key = stage.ended(stage.ask("instant")).key
     heavy = stage.running(waits(stage, gate))
-    quick = _exported(stage, stage.workspace, key)
-    stage.engine.dispatch()
-    assert states(stage, heavy, quick) == ["running", "queued"]
-    stage.engine.bounds = bounds(400 + lanes.QUICK_MB + 100)  # now there is more than the heavy one may take
-    stage.engine.dispatch()
-    assert stage.ended(quick).state == "done"
+    assert stage.ended(_exported(stage, stage.workspace, key)).state == "done"
     assert states(stage, heavy) == ["running"]
 
 
-def test_a_quick_job_that_did_not_fit_starts_when_the_heavy_one_has_ended(stage: Stage, gate: Path) -> None:
+def test_a_quick_job_that_does_not_fit_starts_when_the_heavy_one_has_ended(stage: Stage, gate: Path) -> None:
     key = stage.ended(stage.ask("instant")).key
-    stage.running(waits(stage, gate))
+    heavy = stage.running(waits(stage, gate))
+    stage.engine.bounds = bounds(lanes.QUICK_MB)  # and the heavy one, which is expected to take 40 MB, holds less
     quick = _exported(stage, stage.workspace, key)
-    assert states(stage, quick) == ["queued"]
+    assert stage.engine._quick_fits() is False
+    assert states(stage, heavy, quick) == ["running", "queued"]
     gate.touch()
     assert stage.ended(quick).state == "done"
 

@@ -1,0 +1,1 @@
+"""Pages of the analyses for tests, found through the setting EXTRA_PAGES."""
