@@ -39,7 +39,10 @@ def _field(each: Field, schema: Schema, values: Mapping[str, Any]) -> html.Div:
         hint=each.kind.help or None,
         optional=each.optional and isinstance(each.kind, Column),
     )
-    drawn.children[0].htmlFor = json.dumps(ids.param(each.name), sort_keys=True, separators=(",", ":"))
+    if isinstance(each.kind, Flag):  # the box says its name itself
+        drawn.children = drawn.children[1:]
+    else:
+        drawn.children[0].htmlFor = json.dumps(ids.param(each.name), sort_keys=True, separators=(",", ":"))
     error = html.Div(id=ids.error(each.name), className="error-slot", **{"aria-live": "polite"})
     return html.Div([drawn, error], id=ids.field(each.name), hidden=not each.matters(values))
 

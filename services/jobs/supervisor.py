@@ -305,7 +305,7 @@ class _Keeper:
         if reason == "memory" or end == "memory" or (end is None and code in (-signal.SIGKILL, -signal.SIGABRT)):
             return {"name": last.name, "kind": "memory", "reason": _memory_said(self._job, reason or end)}
         if end is None and code not in (0, -signal.SIGTERM):
-            return {"name": last.name, "kind": "crash", "reason": f"It crashed, with code {code}."}
+            return {"name": last.name, "kind": "crash", "reason": _crash_said(code)}
         return None
 
     def _ended(self, reason: str | None) -> Record:
@@ -371,6 +371,11 @@ def _memory_said(job: Record, said: str | None) -> str:
         return f"Stopped at {held} MB: the system ended it, as it does when memory runs out."
     more = "needed more memory" if held >= 0.9 * free else "asked for more memory at once"
     return f"Stopped at {held} MB: it {more} than this server has free ({free} MB)."
+
+
+def _crash_said(code: int) -> str:
+    how = signal.Signals(-code).name if code < 0 else f"code {code}"
+    return f"It crashed ({how})."
 
 
 def _python_path() -> str:

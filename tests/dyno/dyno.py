@@ -250,6 +250,10 @@ class Dyno:
 
     # What it does -------------------------------------------------------------------------------
 
+    def pids(self) -> list[int]:
+        """Every process in the group."""
+        return self._group.pids()
+
     def programs(self) -> list[str]:
         """The command line of every process in the group."""
         found = []

@@ -16,6 +16,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
 from http.cookiejar import CookieJar
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +34,19 @@ class Visitor:
 
     def __init__(self, port: int) -> None:
         self._base = f"http://127.0.0.1:{port}"
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        self._port, self._cookies = port, CookieJar()
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._cookies))
+
+    @property
+    def cookie(self) -> str:
+        """Who this is, as a request says it; a first request is made for it."""
+        if not len(self._cookies):
+            self.send("GET", "/_pulse")
+        return "; ".join(f"{each.name}={each.value}" for each in self._cookies)
+
+    def line(self) -> HTTPConnection:
+        """A connection of its own, to be kept open."""
+        return HTTPConnection("127.0.0.1", self._port, timeout=HANG)
 
     def send(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any, bytes]:
         """Ask and return status, headers, body; anything but 2xx and 3xx raises HTTPError."""
@@ -193,9 +206,10 @@ class Tab:
                 self.seen += [text for text in _texts(drawn) if text not in self.seen]
             if time.monotonic() - began > self.patience:
                 raise TimeoutError(f"A background callback took more than {self.patience:.0f} s: {self.seen}")
-            time.sleep(POLL)
+            time.sleep(self.poll)
 
     patience = HANG  # seconds a background callback may take
+    poll = POLL
 
     def _found(self, wanted: dict[str, Any], match: dict[str, Any], valued: bool = True) -> Any:
         """An input, state or output as the renderer names it; a list of them where the id says ALL."""

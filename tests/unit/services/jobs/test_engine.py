@@ -71,6 +71,26 @@ def test_first_come_first_served_one_at_a_time(stage: Stage, gate: Path) -> None
         assert before.ended <= after.started
 
 
+def test_eight_jobs_of_four_visitors_keep_their_order_and_each_ends(stage: Stage, gate: Path) -> None:
+    visitors = [(stage.workspace, stage.dataset), *(stage.visitor() for _ in range(3))]
+    jobs = []
+    for turn in range(2):
+        for workspace, dataset in visitors:
+            asked = {"item": "item", "gate": str(gate), "size": turn + 1}
+            jobs.append(stage.engine.ask(workspace, "steps", dataset, asked))
+    assert [stage.engine.position(stage.now(job)) for job in jobs] == list(range(8))
+    gate.touch()
+    ended = [stage.ended(job) for job in jobs]
+    assert [job.state for job in ended] == ["done"] * 8
+    assert sorted(ended, key=lambda job: job.started or 0) == ended
+    for before, after in pairwise(ended):
+        assert before.ended is not None
+        assert after.started is not None
+        assert before.ended <= after.started
+    until(lambda: lanes.holder(stage.home.server, lanes.HEAVY) is None)
+    assert stage.engine.live() == []
+
+
 def test_a_queued_job_can_be_withdrawn_and_the_next_moves_up(stage: Stage, gate: Path) -> None:
     first, second, third = (waits(stage, gate, name) for name in "abc")
     stage.running(first)

@@ -269,7 +269,7 @@ def test_a_step_that_needs_too_much_memory_is_stopped_alone(stage: Stage) -> Non
 def test_a_step_that_crashes_is_stopped_alone(stage: Stage) -> None:
     job = stage.ended(stage.ask("battery", dies=12))
     assert (job.state, len(job.kept)) == ("done", 11)
-    assert job.stopped == ({"name": "Model 12", "kind": "crash", "reason": "It crashed, with code -11."},)
+    assert job.stopped == ({"name": "Model 12", "kind": "crash", "reason": "It crashed (SIGSEGV)."},)
 
 
 def test_a_step_is_skipped_when_its_visitor_says_so_and_only_that_one(stage: Stage, tmp_path: Path) -> None:

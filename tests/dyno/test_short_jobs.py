@@ -1,0 +1,80 @@
+"""Job after job after job: what each took is given back."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from tests.dyno.dyno import Dyno
+from tests.dyno.journey import IDLE_MB, LIMIT_MB
+from tests.dyno.visitor import Tab, Visitor
+
+JOBS = 200
+TABS = 3  # what one visitor may have waiting
+GROWTH_MB = 10
+
+
+def _holds(dyno: Dyno) -> dict[str, int]:
+    """How many processes the server is, and how many threads and descriptors it has."""
+    pids = dyno.pids()
+    return {
+        "processes": len(pids),
+        "threads": sum(len(os.listdir(f"/proc/{pid}/task")) for pid in pids),
+        "descriptors": sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids),
+    }
+
+
+def _files(dyno: Dyno) -> Counter[str]:
+    """Every file below DATA_DIR, by the last part of its name; what belongs to one job is counted together."""
+    return Counter(path.name for path in dyno.data.rglob("*") if path.is_file() and path.parent.name != "index")
+
+
+def _rests(dyno: Dyno) -> bool:
+    """Nothing but the server runs, and no thread waits for a supervisor any more."""
+    return not any("services.jobs" in each for each in dyno.programs())
+
+
+def _ask(tab: Tab, dataset: str, numbers: range) -> list[str]:
+    """Ask one question after the other, as a page does, and return how each ended."""
+    ended = []
+    for number in numbers:
+        asked = {"item": "sex", "log": f"question {number}"}
+        control = {"action": "run", "slug": "nothing", "dataset": dataset, "params": asked, "at": time.time()}
+        tab.set({("control", "data"): control})
+        ended.append(tab.parts["ticket"]["data"]["state"])
+    return ended
+
+
+@pytest.mark.timeout(600)
+def test_200_short_jobs_leave_nothing_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Dyno(LIMIT_MB, EXTRA_ANALYSES="tests.analyses", EXTRA_PAGES="tests.pages") as dyno:
+        visitor = Visitor(dyno.port)
+        visitor.open("/").set({("control", "data"): {"action": "sample", "slug": "ingest", "sample": "tips"}})
+        (dataset,) = [path.name for path in dyno.data.glob("visitors/*/datasets/*")]
+        tabs = [visitor.open("/nothing") for _ in range(TABS)]
+        for tab in tabs:
+            tab.poll = 0.1
+        with ThreadPoolExecutor(TABS) as pool:
+            ranges = [range(first, 30, TABS) for first in range(TABS)]  # what a server does the first times
+            assert set(chain(*pool.map(_ask, tabs, [dataset] * TABS, ranges))) == {"done"}
+            dyno.until(lambda: _rests(dyno), "the last job to be gone")
+            time.sleep(3)  # the timer's next tick
+            before, held, files = dyno.anonymous_mb(), _holds(dyno), _files(dyno)
+            ranges = [range(30 + first, 30 + JOBS, TABS) for first in range(TABS)]
+            assert set(chain(*pool.map(_ask, tabs, [dataset] * TABS, ranges))) == {"done"}
+        dyno.until(lambda: _rests(dyno), "the last job to be gone")
+        dyno.until(lambda: _holds(dyno) == held, f"no more than {held}: {_holds(dyno)}", seconds=60)
+        after, left = dyno.anonymous_mb(), _files(dyno) - files
+        alone, kills = dyno.alone_mb(), dyno.oom_kills()
+    with capsys.disabled():
+        print(f"\n{JOBS} jobs: the server held {before:.1f} MB before, {after:.1f} MB after; {held}")
+    assert after - before < GROWTH_MB
+    assert left == {"record.json": JOBS, "log.txt": JOBS, "result.json": JOBS}
+    assert kills == 0
+    assert alone <= IDLE_MB
