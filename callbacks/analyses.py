@@ -242,18 +242,20 @@ def _shown(name: str, label: str, value: Any) -> str:
 
 def _misfit(analysis: Analysis[Any], seen: Forecast, takes: str, waits: str) -> html.Div:
     """Offer the sample that fits; where every row is counted on disk anyway, only warn."""
+
+    def line(advice: str) -> str:
+        return f"{takes} {advice} {waits}".rstrip()
+
     if not analysis.holds_rows:
-        line = f"{takes} It may be stopped; nothing else is harmed. {waits}"
-        return controls.run_bar(
-            "misfit", line, id=ids.RUN, label="Queue this run" if waits else "Run", bold="May not fit:"
-        )
+        told, label = line("It may be stopped; nothing else is harmed."), "Queue this run" if waits else "Run"
+        return controls.run_bar("misfit", told, id=ids.RUN, label=label, bold="May not fit:")
     if seen.sample is None:
-        line = f"{takes} No useful sample fits either. {waits}"
-        return controls.run_bar("misfit", line, id=ids.RUN, label="Run anyway", bold="Will not fit:")
+        told = line("No useful sample fits either.")
+        return controls.run_bar("misfit", told, id=ids.RUN, label="Run anyway", bold="Will not fit:")
     rows = words.count(seen.sample)
     return controls.run_bar(
         "misfit",
-        f"{takes} The largest sample that fits is {rows} rows. {waits}",
+        line(f"The largest sample that fits is {rows} rows."),
         id=ids.use_rows(seen.sample),
         label=f"Use {rows} rows",
         bold="Will not fit:",
@@ -272,7 +274,7 @@ def _on(question: dict[str, Any], rows: int) -> str:
 def _free_mb(here: House) -> float:
     """What a job will find free: the reader makes room for it, and a job before it will have ended."""
     held = sum(part["mb"] for part in pulse.measure(here)["parts"] if part["name"] not in {"Job", "Reader"})
-    return here.limit.mb - here.engine.bounds.reserve_mb - held
+    return here.limit.mb - here.engine.bounds.reserve_mb - held - preflight.SUPERVISOR_MB
 
 
 def _answer(app: Dash) -> None:

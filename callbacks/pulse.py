@@ -16,7 +16,7 @@ from callbacks import my_runs
 from callbacks.house import House, house, workspace
 from layouts import words
 from layouts.pages.my_runs import address
-from services import eviction, memory, runs
+from services import eviction, memory, preflight, runs
 from services.errors import NotFound
 from services.jobs import lanes, record
 from services.jobs.record import Record
@@ -151,7 +151,7 @@ def measure(here: House) -> dict[str, Any]:
         if other >= 1:
             parts["Other"] = other
     used = sum(parts.values())
-    free = max(0, here.limit.mb - engine.bounds.reserve_mb - used)
+    free = max(0, here.limit.mb - engine.bounds.reserve_mb - preflight.SUPERVISOR_MB - used)
     return {
         "used": round(used),
         "limit": here.limit.mb,

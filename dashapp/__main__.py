@@ -1,4 +1,4 @@
-"""The command line: `python -m dashapp serve | analyses | profile | run`.
+"""The command line: `python -m dashapp serve | analyses | profile | run | doctor`.
 
 Exactly one JSON object on standard output, progress on standard error. Exit codes: 0 done; 2 the
 user can fix it; 3 killed by a limit; 130 cancelled; 1 a bug.
@@ -37,6 +37,8 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("file")
     run.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter; may be repeated")
     run.add_argument("--out", help="folder to write each table to, as <table>.csv")
+    doctor = commands.add_parser("doctor", help="look at the server and DATA_DIR, and repair what is safe to repair")
+    doctor.add_argument("--check", action="store_true", help="only look, change nothing")
     return root
 
 
@@ -58,6 +60,10 @@ def main(arguments: list[str] | None = None) -> int:
                 said, code = cli.analyses(), DONE
             case "profile":
                 said, code = cli.profile(asked.file, asked.out, settings)
+            case "doctor":
+                from dashapp import doctor
+
+                said, code = doctor.examine(settings, check=asked.check)
             case _:
                 said, code = cli.run(asked.slug, asked.file, asked.set, asked.out, settings)
     except Expected as error:

@@ -35,6 +35,7 @@ MOST_KEPT = 20  # runs of each analysis
 FURTHEST = math.log(16)  # a run predicted this many times more or less says nothing of this one
 DOUBT = 3  # how many runs weigh as much as the analysis' own word
 BOUND = math.log(4)
+SUPERVISOR_MB = 15  # comes with a job, and is not there yet when what is free is measured
 LEAST_SAMPLE = 1_000  # rows; an answer from fewer is worth little
 
 _SLUG = re.compile(r"[a-z][a-z0-9_]{0,63}")

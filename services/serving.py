@@ -23,3 +23,12 @@ def is_gone(server: Path) -> bool:
         return not memory.is_alive(said["pid"], said["start"])
     except (NotFound, KeyError, TypeError):
         return False
+
+
+def running(server: Path) -> int | None:
+    """The topmost process of the server that works on the folder now; None when none does."""
+    try:
+        said = read_json(server / _FILE)
+        return said["pid"] if memory.is_alive(said["pid"], said["start"]) else None
+    except (NotFound, KeyError, TypeError):
+        return None

@@ -162,10 +162,14 @@ class Engine:
                 if each.visitor == job.visitor and each.key == job.key:
                     return each  # the same question is already on its way
             if job.lane == lanes.HEAVY:
+                full = None
                 if len(waiting) >= MOST_QUEUED:
-                    raise QueueFull(f"{MOST_QUEUED} runs wait already. Try again when some are done.")
-                if sum(each.visitor == job.visitor for each in waiting) >= MOST_QUEUED_EACH:
-                    raise QueueFull(f"{MOST_QUEUED_EACH} of your runs wait already. Withdraw one, or let them finish.")
+                    full = f"{MOST_QUEUED} runs wait already. Try again when some are done."
+                elif sum(each.visitor == job.visitor for each in waiting) >= MOST_QUEUED_EACH:
+                    full = f"{MOST_QUEUED_EACH} of your runs wait already. Withdraw one, or let them finish."
+                if full:
+                    events.tell("refused", job)
+                    raise QueueFull(full)
             job = job.changed(sequence=time.time_ns())
             folder = workspace.job(job.id)
             folder.mkdir(parents=True)
@@ -209,6 +213,8 @@ class Engine:
 
     def _tell_end(self, job: Record) -> None:
         """Log how a job ended, and learn from it what such a run takes here."""
+        for step in job.stopped:
+            events.tell("step_stopped", job, kind=step["kind"])
         events.tell("ended", job)
         if job.state == "done" and job.cost_mb is not None and not job.found and not job.stopped:
             predicted = Cost(job.cost_mb, job.cost_seconds or 0.0)
@@ -330,6 +336,8 @@ class Engine:
         code = supervisor.wait()
         with contextlib.suppress(NotFound):  # its workspace may be gone
             job = record.read(folder)
+            if not code and job.state == "queued":
+                events.tell("requeued", job)
             if code and job.state == "queued":  # it never got as far as the record: do not try for ever
                 incident = new_id()[:6].upper()
                 print(f"incident {incident}: the supervisor of job {job.id} ended with code {code}", file=sys.stderr)
