@@ -27,6 +27,8 @@ from services.results import StoredResult
 from services.samples import SAMPLES, Sample
 from services.workspace import new_id
 
+_REMOVED = "This table was removed. Open another one, or add it again."
+
 
 def register(app: Dash) -> None:
     """Register a page for every analysis that has one, and what all of them share."""
@@ -143,6 +145,7 @@ def _form(app: Dash) -> None:
         Output(ids.RESULT, "data"),
         Output(ids.error(ALL), "children"),
         Output(ids.field(ALL), "className"),
+        Output(ids.STATE, "children", allow_duplicate=True),
         Input(ids.RUN, "n_clicks"),
         State(ids.param(ALL), "value"),
         State(ids.CONTROL, "data"),
@@ -153,23 +156,25 @@ def _form(app: Dash) -> None:
         if not clicks:
             raise PreventUpdate
         names = [each["id"]["name"] for each in ctx.outputs_list[2]]
-        nothing = [None] * len(names)
+        clear = [None] * len(names), [""] * len(names)
         analysis = find(control["slug"])
-        known = datasets.about(workspace(), control["dataset"])
         try:
+            known = datasets.about(workspace(), control["dataset"])
             raw = _answers(ctx.states_list[0])
             question = params.canonical(params.parse(analysis.params, raw, datasets.schema(known)))
         except ParamError as error:
             said = [controls.said(error.message) if name == error.field else None for name in names]
             marked = ["wrong" if name == error.field else "" for name in names]
-            return no_update, no_update, said, marked
+            return no_update, no_update, said, marked, no_update
+        except NotFound:
+            return no_update, no_update, *clear, runs.refused(_REMOVED)
         key = results.key(known["id"], analysis.slug, analysis.version, question)
         stored = _stored(key)
         if stored is not None and not stored.evicted():
-            return no_update, key, nothing, [""] * len(names)
+            return no_update, key, *clear, []
         control.pop("job", None)
         asked = {**control, "action": "run", "params": question, "asked": new_id(), "at": time.time()}
-        return asked, no_update, nothing, [""] * len(names)
+        return asked, no_update, *clear, []
 
     @app.callback(
         Output(ids.RUN_BAR, "children"),
@@ -183,7 +188,10 @@ def _form(app: Dash) -> None:
         """Say under the button what a run would cost, and whether the answer shown is this question's."""
         raw = _answers(ctx.inputs_list[0])
         analysis = find(control["slug"])
-        known = datasets.about(workspace(), control["dataset"])
+        try:
+            known = datasets.about(workspace(), control["dataset"])
+        except NotFound:
+            return controls.run_bar("ready", _REMOVED, id=ids.RUN), [no_update] * len(ctx.outputs_list[1])
         told = {name: None if value == "" else value for name, value in raw.items()}
         declared = {each.name: each for each in params.fields(analysis.params)}
         hidden = [not declared[each["id"]["name"]].matters(told) for each in ctx.outputs_list[1]]

@@ -71,7 +71,9 @@ class JobManager(DiskcacheManager):
         if found is not None:
             return self.UNDEFINED if found.is_live else ticket(found)
         refused = house().engine.index.get(key.partition("x")[0])
-        return {"state": REFUSED, "at": time.time(), **refused} if isinstance(refused, dict) else {"state": "none"}
+        if isinstance(refused, dict):
+            return {"state": REFUSED, "at": time.time(), **refused}
+        return self.UNDEFINED  # nothing to follow: the page keeps what it was told last
 
     def get_updated_props(self, key: str) -> dict[str, Any]:
         return {}

@@ -57,7 +57,7 @@ def register(app: Dash) -> None:
     )
     def end(ticket: dict[str, Any] | None, drawn: list[str | None], control: dict[str, Any] | None) -> tuple[Any, ...]:
         """Show how a run ended; the record on disk says it, the ticket only which."""
-        if not ticket or ticket["state"] == "none":
+        if not ticket:
             raise PreventUpdate
         names = [each["id"]["name"] for each in ctx.outputs_list[4]]
         fields = [no_update] * len(names), [no_update] * len(names)
@@ -84,18 +84,17 @@ def register(app: Dash) -> None:
         Output(ids.CONTROL, "data", allow_duplicate=True),
         Output(ids.STATE, "children", allow_duplicate=True),
         Output(ids.URL, "href", allow_duplicate=True),
-        Input(ids.again(ALL), "n_clicks"),
-        State(ids.TICKET, "data"),
+        Input(ids.again(ALL, ALL), "n_clicks"),
         State(ids.CONTROL, "data"),
         prevent_initial_call=True,
     )
-    def again(clicks: list[int | None], ticket: dict[str, Any], control: dict[str, Any]) -> tuple[Any, Any, Any]:
+    def again(clicks: list[int | None], control: dict[str, Any]) -> tuple[Any, Any, Any]:
         """Go on from what was kept, begin anew, take a sample, or put the message away."""
         if not any(clicks):
             raise PreventUpdate
         engine, here, way = house().engine, workspace(), ctx.triggered_id["action"]
         try:
-            job = engine.get(here, ticket["job"])
+            job = engine.get(here, str(ctx.triggered_id["job"]))
             if way == "discard":
                 past.discard(engine, here, job.id)
                 page = f"/{job.slug}?at={time.time():.0f}" if job.task == "analysis" else no_update

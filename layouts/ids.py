@@ -106,9 +106,9 @@ def column(name: Any) -> dict[str, Any]:
     return {"type": "column", "name": name}
 
 
-def again(action: Any) -> dict[str, Any]:
-    """A way on from a run that ended early: resume, restart, discard."""
-    return {"type": "again", "action": action}
+def again(action: Any, job: Any) -> dict[str, Any]:
+    """A way on from a run that ended early: resume, restart, sample, discard."""
+    return {"type": "again", "action": action, "job": job}
 
 
 def spread(column: Any) -> dict[str, Any]:

@@ -142,15 +142,15 @@ def refused(message: str) -> Component:
 
 def _ways(job: Record, sample: int | None) -> list[Component]:
     """What can be done about a run that ended early."""
-    discard = blocks.button("Discard", kind="danger", id=ids.again("discard"))
+    discard = blocks.button("Discard", kind="danger", id=ids.again("discard", job.id))
     if job.task != "analysis" or (job.state == "failed" and not job.incident):
         # The question or the data must change first.
-        return [blocks.button("Close", kind="quiet", id=ids.again("discard"))]
+        return [blocks.button("Close", kind="quiet", id=ids.again("discard", job.id))]
     ways: list[Component] = []
     if job.kept:
-        ways.append(blocks.button("Resume", kind="primary", id=ids.again("resume"), symbol="play"))
+        ways.append(blocks.button("Resume", kind="primary", id=ids.again("resume", job.id), symbol="play"))
     if sample is not None:
-        ways.append(blocks.button(f"Sample of {words.count(sample)} rows", id=ids.again("sample")))
+        ways.append(blocks.button(f"Sample of {words.count(sample)} rows", id=ids.again("sample", job.id)))
     again = "Restart" if job.kept else "Run again"
     kind = "secondary" if ways else "primary"
-    return [*ways, blocks.button(again, kind=kind, id=ids.again("restart"), symbol="rotate-ccw"), discard]
+    return [*ways, blocks.button(again, kind=kind, id=ids.again("restart", job.id), symbol="rotate-ccw"), discard]

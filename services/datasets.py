@@ -12,7 +12,7 @@ from typing import Any
 from services.errors import NotFound
 from services.schema import Schema
 from services.table import ABOUT
-from services.workspace import Workspace, is_id, read_json, write_json
+from services.workspace import Workspace, discard, is_id, read_json, write_json
 
 PROFILE = "profile.json"
 ORIGINAL = "original"
@@ -71,7 +71,7 @@ def open_(workspace: Workspace, dataset: str) -> dict[str, Any]:
 
 def remove(workspace: Workspace, dataset: str) -> None:
     """Delete a dataset; results that were made from it stay readable."""
-    shutil.rmtree(workspace.dataset(dataset), ignore_errors=True)
+    discard(workspace.dataset(dataset))
 
 
 def keep(workspace: Workspace, made: Path, dataset: str) -> None:

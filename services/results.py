@@ -63,37 +63,44 @@ def put(folder: Path, result: Result, about: Mapping[str, Any], spill: Path) -> 
             "made": time.time(),
         },
     )
-    shutil.rmtree(folder / STEPS, ignore_errors=True)
+    for name in (STEPS, EXPORTS):  # the tables are here now; what was exported before may say otherwise
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def _put_table(folder: Path, name: str, made: Any, spill: Path) -> dict[str, Any]:
+    """Store a table under its name; what was there before is replaced at once."""
     target = folder / f"{name}.parquet"
-    if not isinstance(made, Spilled):
-        tables.write(made, target)
-        made = Spilled.at(target, spill=spill)
-    elif made.path != target:
-        # Linked, not moved: a result so far leaves the run its tables.
-        part = target.with_name(f".{target.name}.{new_id()}")
-        os.link(made.path, part)
-        part.replace(target)
-        made = Spilled.at(target, spill=spill)
-    described: dict[str, Any] = {
-        "rows": made.rows,
-        "columns": made.schema.as_json(),
-        "bytes": target.stat().st_size,
-    }
+    part = target.with_name(f".{target.name}.{new_id()}")
+    if isinstance(made, Spilled):
+        _link(made.path, part)  # not moved: a result so far leaves the run its tables
+    else:
+        tables.write(made, part)
+    made = Spilled.at(part, spill=spill)
+    size = part.stat().st_size
+    described: dict[str, Any] = {"rows": made.rows, "columns": made.schema.as_json()}
     # At least three bytes a value: a table that may be small is tried, a large one never read.
     if made.rows * len(made.schema) * 3 <= SMALL:
         rows = made.fetch("SELECT * FROM rows")
         columns = {each: [_plain(row[i]) for row in rows] for i, each in enumerate(made.schema.names)}
         text = json.dumps(columns, ensure_ascii=False, separators=(",", ":"))
         if len(text.encode()) <= SMALL:
+            part.unlink()
             part = folder / f".{name}.json"  # one made again replaces what may be read right now
             part.write_text(text, encoding="utf-8")
             part.replace(folder / f"{name}.json")
-            target.unlink()
+            target.unlink(missing_ok=True)
             return described | {"file": f"{name}.json", "bytes": len(text.encode())}
-    return described | {"file": target.name}
+    os.utime(part)  # made now, whenever it was written: nobody can have opened it yet
+    part.replace(target)
+    return described | {"file": target.name, "bytes": size}
+
+
+def _link(source: Path, target: Path) -> None:
+    """The same file under another name; a copy where the disk knows no second names."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def _plain(value: Any) -> Any:

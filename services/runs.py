@@ -7,7 +7,6 @@ of a run (a name, deleted, seen) therefore lies apart, in one file of the worksp
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from services.jobs import lanes
 from services.jobs.engine import Engine
 from services.jobs.record import Record
 from services.workspace import Workspace, read_json, write_json
+from services.workspace import discard as discard_folder
 
 UNDO_SECONDS = 600  # how long a deleted run can be brought back
 LONGEST_NAME = 80
@@ -159,8 +159,8 @@ def purge(engine: Engine, workspace: Workspace, now: float) -> None:
         except NotFound:
             key = None
         if key is not None and key not in left:
-            shutil.rmtree(workspace.result(key), ignore_errors=True)
-        shutil.rmtree(folder, ignore_errors=True)
+            discard_folder(workspace.result(key))
+        discard_folder(folder)
     with lanes.alone(workspace.folder / _LOCK):
         _write(workspace, {job: marks for job, marks in _marks(workspace).items() if job not in gone})
 

@@ -23,6 +23,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -73,6 +74,14 @@ def read_json(path: Path) -> Any:
         raise NotFound("This does not exist any more, or never did.") from None
 
 
+def discard(folder: Path) -> None:
+    """Remove a folder at once as far as readers see: half of it is never there."""
+    gone = folder.with_name(f".gone-{new_id()}")
+    with contextlib.suppress(FileNotFoundError):
+        folder.replace(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+
 @dataclass(frozen=True)
 class Workspace:
     """All that one visitor stored."""
@@ -101,9 +110,8 @@ class Workspace:
 
     def each(self, kind: str) -> Iterator[Path]:
         """The folders of one kind (`uploads`, `datasets`, `jobs`, `results`), in no order."""
-        parent = self.folder / kind
-        if parent.is_dir():
-            yield from (path for path in parent.iterdir() if is_id(path.name))
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            yield from [path for path in (self.folder / kind).iterdir() if is_id(path.name)]
 
     def _place(self, kind: str, name: str) -> Path:
         if not is_id(name):

@@ -26,7 +26,7 @@ from services.jobs import events, lanes, record, tasks
 from services.jobs.processes import sweep_strays
 from services.jobs.record import Record
 from services.jobs.supervisor import ENVIRONMENT, ROOT, Bounds, free_mb
-from services.workspace import Home, Workspace, is_id, new_id
+from services.workspace import Home, Workspace, discard, is_id, new_id
 
 if TYPE_CHECKING:
     from diskcache import Cache
@@ -130,8 +130,8 @@ class Engine:
         with lanes.alone(self.home.server / "queue.lock"):
             if any(each.key == key and each.visitor == workspace.visitor for _, each in self.live()):
                 return
-            shutil.rmtree(workspace.steps(key), ignore_errors=True)
-            shutil.rmtree(workspace.result(key) / results.PARTIAL, ignore_errors=True)
+            discard(workspace.steps(key))
+            discard(workspace.result(key) / results.PARTIAL)
 
     def take_in(self, workspace: Workspace, asked: dict[str, Any], title: str, size: int) -> Record:
         """Read an upload (`{"upload", "name"}`) or a sample (`{"sample"}`) of `size` bytes into a dataset."""

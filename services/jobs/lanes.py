@@ -20,6 +20,8 @@ from services.memory import is_alive
 HEAVY, QUICK = "heavy", "quick"
 LANES = (HEAVY, QUICK)
 
+_SIGNATURE = 256  # bytes
+
 # What a job of the quick lane may take.
 QUICK_MB = 150
 QUICK_SECONDS = 10
@@ -45,10 +47,8 @@ def take(server: Path, lane: str) -> int | None:
 
 
 def sign(lock: int, holder: dict[str, Any]) -> None:
-    """Write into the lock's file who holds it."""
-    text = json.dumps(holder).encode()
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, text, 0)
+    """Write into the lock's file who holds it: at once, padded to one length, so that nobody reads half of it."""
+    os.pwrite(lock, json.dumps(holder).encode().ljust(_SIGNATURE), 0)
 
 
 def holder(server: Path, lane: str) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Running:
-    """Reports over the worker's pipe, keeps steps below the result's folder, writes tables into it."""
+    """Reports over the worker's pipe; keeps steps, and the tables it writes, below the result's folder."""
 
     def __init__(
         self,
@@ -63,5 +63,7 @@ class Running:
         shutil.rmtree(folder / str(self._shown - 2), ignore_errors=True)
 
     def table(self, name: str, sql: str, **names: Any) -> Spilled:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        return self._table.store(self._folder / f"{name}.parquet", sql, **names)
+        # Among the steps: a step may name it, and what a run that ended early leaves goes with them.
+        folder = self._steps / "tables"
+        folder.mkdir(parents=True, exist_ok=True)
+        return self._table.store(folder / f"{name}.parquet", sql, **names)

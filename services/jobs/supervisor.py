@@ -262,6 +262,7 @@ class _Keeper:
             return False
         job = self._job.changed(lane=lanes.HEAVY)
         lanes.sign(lock, {"pid": job.pid, "start": job.start, "visitor": job.visitor, "job": job.id})
+        lanes.sign(self._lane.lock, {})
         os.close(self._lane.lock)
         self._lane = Lane(server=self._lane.server, lock=lock)
         self._write(job)

@@ -200,7 +200,7 @@ class Tab:
         began = time.monotonic()
         while True:
             answer = self._ask(empty, cacheKey=handles["cacheKey"], job=handles["job"])
-            if "response" in answer:
+            if "response" in answer or not answer:  # nothing to follow: 204
                 return answer
             for drawn in answer.get("progress", {}).values():
                 self.seen += [text for text in _texts(drawn) if text not in self.seen]
