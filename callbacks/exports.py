@@ -37,7 +37,7 @@ def register(app: Dash) -> None:
             name = exports.file_name(asked)
             if form != "md":
                 stored.file(table)
-            if (stored.folder / results.EXPORTS / name).exists():
+            if is_written(stored, name):
                 return no_update, _address(key, name), []
             rows = stored.tables[table]["rows"] if table in stored.tables else 0
             return house().engine.export(workspace(), asked, rows).id, no_update, []
@@ -80,6 +80,14 @@ def register(app: Dash) -> None:
         Input(ids.DOWNLOAD, "data"),
         prevent_initial_call=True,
     )
+
+
+def is_written(stored: results.StoredResult, name: str) -> bool:
+    """Whether the file is there, and not from before the result was made again: a table may have been evicted then."""
+    try:
+        return (stored.folder / results.EXPORTS / name).stat().st_mtime >= stored.about["made"]
+    except FileNotFoundError:
+        return False
 
 
 def _address(key: str, name: str) -> str:

@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import base64
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from flask import Blueprint, Response, request, send_file
+from werkzeug.exceptions import ClientDisconnected
 
 from callbacks.house import house, workspace
 from services import export, results, uploads
-from services.errors import FileRefused, NotFound
+from services.errors import Busy, FileRefused, NotFound, OutOfStep
 
 routes = Blueprint("files", __name__)
 
 _TUS = {"Tus-Resumable": "1.0.0", "Cache-Control": "no-store"}
+
+# A part holds a thread of the server, of eight, as long as its line takes: so many arrive at once, and so many wait.
+MOST_ARRIVING, MOST_WAITING = 3, 2
+PATIENCE = 5.0  # seconds that a part waits for its turn
+SILENCE = 20.0  # seconds without a byte after which a line is let go
+LONGEST = 60.0  # seconds that a part may take; what came of it is kept, and the rest comes as the next
+_arriving = threading.BoundedSemaphore(MOST_ARRIVING)
+_here = threading.BoundedSemaphore(MOST_ARRIVING + MOST_WAITING)
 
 
 @routes.post("/_uploads")
 def create() -> Response:
     """Begin an upload; the answer's Location is where its parts go."""
     meta = _metadata(request.headers.get("Upload-Metadata", ""))
-    length = request.headers.get("Upload-Length", "")
-    if not length.isdigit():
+    length = _number("Upload-Length")
+    if length is None:
         raise FileRefused("The size of the file was not said. Upload it again.")
     name = meta.get("filename", "table.csv")
-    upload = uploads.create(workspace(), name, int(length), limit_mb=house().settings.upload_limit_mb)
+    upload = uploads.create(workspace(), name, length, limit_mb=house().settings.upload_limit_mb)
     return Response(status=201, headers={**_TUS, "Location": f"/_uploads/{upload.id}"})
 
 
@@ -40,15 +52,12 @@ def state(upload: str) -> Response:
 def append(upload: str) -> Response:
     """Take the next part, block by block: nothing of it is held."""
     found = uploads.get(workspace(), upload)
-    offset = request.headers.get("Upload-Offset", "")
-    if not offset.isdigit() or int(offset) != found.offset:
-        return Response("This part does not follow what is here already.", status=409, headers=_TUS)
-
-    def blocks() -> Iterator[bytes]:
-        while block := request.stream.read(uploads.BLOCK):
-            yield block
-
-    return Response(status=204, headers={**_TUS, "Upload-Offset": str(uploads.append(found, int(offset), blocks()))})
+    offset = _number("Upload-Offset")
+    if offset is None:
+        raise OutOfStep("It was not said where this part of the file goes.")
+    with _turn():
+        end = uploads.append(found, offset, _blocks())
+    return Response(status=204, headers={**_TUS, "Upload-Offset": str(end)})
 
 
 @routes.delete("/_uploads/<upload>")
@@ -66,6 +75,36 @@ def download(key: str, name: str) -> Response:
         raise NotFound("This file does not exist any more. Export it again.")
     shown = f"{stored.about['slug']}_{name.replace('.raw.', '.')}"
     return send_file(stored.folder / results.EXPORTS / name, as_attachment=True, download_name=shown)
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """A place among the parts that arrive, so that most threads are always left for everything else."""
+    with ExitStack() as held:
+        for places, wait in ((_here, 0.0), (_arriving, PATIENCE)):
+            if not places.acquire(timeout=wait):
+                raise Busy("Other files are arriving. This one goes on after them.")
+            held.callback(places.release)
+        yield
+
+
+def _blocks() -> Iterator[bytes]:
+    """The body of the request as it comes."""
+    if "gunicorn.socket" in request.environ:  # blocking for ever, as it comes
+        request.environ["gunicorn.socket"].settimeout(SILENCE)
+    end = time.monotonic() + LONGEST
+    try:
+        while block := request.stream.read(uploads.BLOCK):
+            yield block
+            if time.monotonic() > end:
+                raise Busy("This part of the file took too long.")
+    except ClientDisconnected:
+        raise Busy("The line fell silent.") from None
+
+
+def _number(header: str) -> int | None:
+    text = request.headers.get(header, "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None
 
 
 def _metadata(header: str) -> dict[str, str]:

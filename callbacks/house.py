@@ -33,6 +33,7 @@ class House:
     history: list[int] = field(default_factory=list)  # memory in use, MB, a value every few seconds
     evicted: str | None = None
     swept: float = field(default_factory=time.time)
+    disk: dict[str, tuple[int, int]] = field(default_factory=dict)  # what is stored: how many, and bytes
 
 
 def house() -> House:

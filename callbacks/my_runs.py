@@ -44,7 +44,7 @@ def listed() -> Response:
 @routes.post("/_runs/<job>/again")
 def again(job: str) -> Response:
     """Ask a run's question once more, from what it kept or from nothing, and say where that is shown."""
-    asked = house().engine.again(workspace(), job, fresh=bool(_said("fresh")))
+    asked = house().engine.again(workspace(), job, fresh=bool(said("fresh")))
     return jsonify({"href": my_runs.address(asked)})
 
 
@@ -52,7 +52,7 @@ def again(job: str) -> Response:
 def rename(job: str) -> Response:
     """Give a run a name of its own."""
     here = workspace()
-    runs.rename(here, job, str(_said("name") or ""))
+    runs.rename(here, job, str(said("name") or ""))
     return jsonify(listing(here))
 
 
@@ -72,13 +72,14 @@ def restore() -> Response:
     return jsonify(listing(here))
 
 
-def _said(name: str) -> Any:
+def said(name: str) -> Any:
+    """What the body of the request says under a name; None when it says nothing."""
     body = request.get_json(silent=True)
     return body.get(name) if isinstance(body, dict) else None
 
 
 def _jobs() -> list[str]:
-    jobs = _said("jobs")
+    jobs = said("jobs")
     return jobs if isinstance(jobs, list) else []
 
 

@@ -10,14 +10,14 @@ import threading
 import time
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify, request, session
 
 from callbacks import my_runs
 from callbacks.house import House, house, workspace
 from layouts import words
 from layouts.pages.my_runs import address
 from services import eviction, memory, preflight, runs
-from services.errors import NotFound
+from services.errors import Foreign, NotFound
 from services.jobs import lanes, record
 from services.jobs.record import Record
 from services.runs import Run
@@ -25,8 +25,8 @@ from services.runs import Run
 routes = Blueprint("pulse", __name__)
 
 # Fifty tabs ask fifty times a second: what is the same for all of them is looked at this often, in seconds.
-_MEMORY_EVERY, _DISK_EVERY, _JOB_EVERY = 0.5, 10.0, 0.2
-_memo: dict[str, Any] = {"memory_at": 0.0, "memory": "", "disk_at": 0.0, "disk": [], "job_at": 0.0, "job": None}
+_MEMORY_EVERY, _JOB_EVERY = 0.5, 0.2
+_memo: dict[str, Any] = {"memory_at": 0.0, "memory": "", "job_at": 0.0, "job": None}
 _guard = threading.Lock()
 
 
@@ -69,38 +69,45 @@ def cancel(job: str) -> Response:
 @routes.post("/_jobs/<job>/skip")
 def skip(job: str) -> Response:
     """Have one step of the visitor's own running job skipped: the one that was on their screen."""
-    step = (request.get_json(silent=True) or {}).get("step")
-    house().engine.skip(workspace(), job, str(step))
+    house().engine.skip(workspace(), job, str(my_runs.said("step")))
     return jsonify({})
 
 
 @routes.post("/_cleanup")
 def clean_up() -> Response:
     """Free what can be freed: the reader, cached views, large tables that nobody opened."""
+    if "visitor" not in session:
+        raise Foreign("Open a page of this server first.")
     here = house()
     before = measure(here)["used"]
     here.reader.stop()
     here.views.clear()
-    gone = sweep(here)
+    gone = sweep(here, asked=True)
     freed_disk = sum(entry.bytes for entry in gone) / memory.MB
     freed = max(0, before - measure(here)["used"])
     return jsonify({"said": f"Freed {words.megabytes(freed)} of memory and {words.megabytes(freed_disk)} of disk."})
 
 
-def sweep(here: House) -> list[eviction.Entry]:
-    """Evict what is due since the last sweep, and remember what went last."""
+def sweep(here: House, *, asked: bool = False) -> list[eviction.Entry]:
+    """Evict what is due since the last sweep, and remember what went last.
+
+    Asked for between two ticks, it takes nothing that the tick would not have taken yet.
+    """
     now, settings = time.time(), here.settings
-    gone = eviction.sweep(
-        here.home,
-        over_mb=settings.evict_over_mb,
-        budget_mb=settings.results_budget_mb,
-        since=here.swept,
-        now=now,
-    )
-    here.swept = now
+    with lanes.alone(here.home.server / "queue.lock"):  # nobody asks what is about to go
+        live = [job for _, job in here.engine.live()]
+        gone = eviction.sweep(
+            here.home,
+            live={job.key for job in live} | {job.params["result"] for job in live if job.task == "export"},
+            over_mb=settings.evict_over_mb,
+            budget_mb=settings.results_budget_mb,
+            since=min(here.swept, now - settings.evict_every_s) if asked else here.swept,
+            now=now,
+        )
+    if not asked:
+        here.swept = now
     if gone:
-        last = gone[-1]
-        here.evicted = f"table “{last.path.stem}”, {words.size(last.bytes)}, at {time.strftime('%H:%M')}"
+        here.evicted = f"{gone[-1].name}, {words.size(gone[-1].bytes)}, at {time.strftime('%H:%M')}"
     return gone
 
 
@@ -108,13 +115,10 @@ def _memory(here: House) -> str:
     """What the gauge shows, as JSON."""
     with _guard:
         now = time.monotonic()
-        if now - _memo["disk_at"] > _DISK_EVERY:
-            names = {"datasets": "Datasets", "results": "Results and checkpoints"}
-            sizes = eviction.sizes(here.home)
-            disk = [{"name": f"{names[k]}, {n}", "mb": round(b / memory.MB)} for k, (n, b) in sizes.items()]
-            _memo.update(disk_at=now, disk=disk)
         if now - _memo["memory_at"] > _MEMORY_EVERY:
-            _memo.update(memory_at=now, memory=json.dumps(measure(here) | {"disk": _memo["disk"]}))
+            names = {"datasets": "Datasets", "results": "Results and checkpoints"}
+            disk = [{"name": f"{names[k]}, {n}", "mb": round(b / memory.MB)} for k, (n, b) in here.disk.items()]
+            _memo.update(memory_at=now, memory=json.dumps(measure(here) | {"disk": disk}))
         return _memo["memory"]
 
 

@@ -32,7 +32,12 @@ def panel(job: Record) -> list[Any]:
 
 def register(app: Dash) -> None:
     """Wire the stores that `runs.slots` puts on a page."""
+    _run(app)
+    _end(app)
+    _again(app)
 
+
+def _run(app: Dash) -> None:
     @app.callback(
         Output(ids.TICKET, "data"),
         Input(ids.CONTROL, "data"),
@@ -43,6 +48,27 @@ def register(app: Dash) -> None:
     def run(show: Any, control: dict[str, Any]) -> None:
         """The body stays empty: the manager runs the job in a process of its own and brings its end."""
 
+    # The result so far, drawn when it is a new one.
+    app.clientside_callback(
+        ClientsideFunction("datainsights", "so_far"),
+        Output(ids.RESULT, "data", allow_duplicate=True),
+        Input(ids.PARTIAL, "data"),
+        State(ids.RESULT, "data"),
+        prevent_initial_call=True,
+    )
+
+    # When the server says that something changed, follow what runs now: after a restart, from another tab.
+    app.clientside_callback(
+        ClientsideFunction("datainsights", "follow"),
+        Output(ids.CONTROL, "data", allow_duplicate=True),
+        Input(ids.PULSE, "data"),
+        State(ids.CONTROL, "data"),
+        State(ids.TICKET, "data"),
+        prevent_initial_call=True,
+    )
+
+
+def _end(app: Dash) -> None:
     @app.callback(
         Output(ids.RUNNING, "children", allow_duplicate=True),
         Output(ids.STATE, "children"),
@@ -80,6 +106,8 @@ def register(app: Dash) -> None:
             raise PreventUpdate
         return [], [], no_update, f"{(control or {}).get('back') or '/data'}?dataset={job.outcome}", *fields
 
+
+def _again(app: Dash) -> None:
     @app.callback(
         Output(ids.CONTROL, "data", allow_duplicate=True),
         Output(ids.STATE, "children", allow_duplicate=True),
@@ -106,25 +134,6 @@ def register(app: Dash) -> None:
         except Expected as error:
             return no_update, runs.refused(error.message), no_update
         return {**control, "action": "attach", "job": job.id, "at": time.time()}, [], no_update
-
-    # The result so far, drawn when it is a new one.
-    app.clientside_callback(
-        ClientsideFunction("datainsights", "so_far"),
-        Output(ids.RESULT, "data", allow_duplicate=True),
-        Input(ids.PARTIAL, "data"),
-        State(ids.RESULT, "data"),
-        prevent_initial_call=True,
-    )
-
-    # When the server says that something changed, follow what runs now: after a restart, from another tab.
-    app.clientside_callback(
-        ClientsideFunction("datainsights", "follow"),
-        Output(ids.CONTROL, "data", allow_duplicate=True),
-        Input(ids.PULSE, "data"),
-        State(ids.CONTROL, "data"),
-        State(ids.TICKET, "data"),
-        prevent_initial_call=True,
-    )
 
 
 def _made(job: Record) -> str | None:
