@@ -116,7 +116,11 @@
   async function beat() {
     clearTimeout(timer);
     try {
-      const answer = await fetch("/_pulse", { cache: "no-cache", credentials: "same-origin" });
+      const answer = await fetch("/_pulse", {
+        cache: "no-cache",
+        credentials: "same-origin",
+        signal: AbortSignal.timeout(10000),
+      });
       if (!answer.ok) throw new Error(String(answer.status));
       pulse = await answer.json();
       failures = 0;

@@ -115,6 +115,9 @@
         });
         current = upload;
         upload.findPreviousUploads().then((before) => {
+            if (current !== upload) {
+                return;
+            }
             if (before.length) {
                 upload.resumeFromPreviousUpload(before[0]);
             }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from flask import Blueprint, Response, request, send_file
 from werkzeug.exceptions import ClientDisconnected
@@ -55,8 +56,17 @@ def append(upload: str) -> Response:
     offset = _number("Upload-Offset")
     if offset is None:
         raise OutOfStep("It was not said where this part of the file goes.")
-    with _turn():
-        end = uploads.append(found, offset, _blocks())
+    line = request.environ.get("gunicorn.socket")
+    if line is not None:  # gunicorn waits for ever
+        line.settimeout(SILENCE)
+    try:
+        with _turn():
+            end = uploads.append(found, offset, _blocks())
+    except Busy:
+        if line is not None:  # else gunicorn reads the rest, for seconds, from a line that may be silent
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RD)
+        raise
     return Response(status=204, headers={**_TUS, "Upload-Offset": str(end)})
 
 
@@ -90,8 +100,6 @@ def _turn() -> Iterator[None]:
 
 def _blocks() -> Iterator[bytes]:
     """The body of the request as it comes."""
-    if "gunicorn.socket" in request.environ:  # blocking for ever, as it comes
-        request.environ["gunicorn.socket"].settimeout(SILENCE)
     end = time.monotonic() + LONGEST
     try:
         while block := request.stream.read(uploads.BLOCK):

@@ -6,6 +6,7 @@ import gzip
 import logging
 import secrets
 import shutil
+import sqlite3
 import sys
 import threading
 import time
@@ -13,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import diskcache
 from dash import Dash, dcc, html, page_container
 from dash.fingerprint import check_fingerprint
 from flask import Flask, Response, has_request_context, jsonify, request, send_file
@@ -27,7 +29,8 @@ from layouts import ids
 from layouts.places import navigation
 from layouts.shell import shell
 from services import eviction, memory, runs, serving
-from services.errors import DoesNotFit, Expected, FileRefused, NotFound, QueueFull
+from services.errors import Busy, DoesNotFit, Expected, FileRefused, Foreign, NotFound, OutOfStep, QueueFull
+from services.jobs import lanes
 from services.jobs.engine import Engine
 from services.jobs.supervisor import Bounds
 from services.reader import Reader
@@ -35,11 +38,14 @@ from services.workspace import Home
 
 ROOT = Path(__file__).parents[1]
 TICK = 2.0  # seconds between two looks of the timer
+DISK_EVERY = 10.0  # seconds between two of its looks at what is stored
 MOST_BODY = 24 << 20  # a chunk of an upload is 8 MB; no request needs more
 
 log = logging.getLogger(NAME)
 
-_STATUS: dict[type[Expected], int] = {NotFound: 404, FileRefused: 413, DoesNotFit: 507, QueueFull: 429}
+_STATUS: dict[type[Expected], int] = {
+    Foreign: 403, NotFound: 404, OutOfStep: 409, FileRefused: 413, Busy: 423, QueueFull: 429, DoesNotFit: 507,
+}  # fmt: skip
 
 
 def create_app(settings: Settings) -> Dash:
@@ -94,6 +100,7 @@ def create_app(settings: Settings) -> Dash:
     for part in (pulse, files, my_runs, health):
         server.register_blueprint(part.routes)
     _answer_errors(server)
+    _refuse_foreigners(server)
     _serve_packed(server, home.server / "packed")
     _warm(app)
     _guard(app)
@@ -160,10 +167,26 @@ def _answer_errors(server: Flask) -> None:
         return answer
 
 
+def _refuse_foreigners(server: Flask) -> None:
+    @server.before_request
+    def ours() -> None:
+        """Let only our own pages change anything. A browser says where a request comes from; who is none may ask."""
+        if request.method in {"GET", "HEAD", "OPTIONS"}:
+            return
+        site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+        # Browsers say the first over HTTPS only. It needs no Host, which a proxy may have changed.
+        is_ours = site in {"same-origin", "none"} if site else origin is None or _host(origin) == request.host
+        if not is_ours:
+            raise Foreign("This was asked by another site. Open this server's own pages.")
+
+
+def _host(origin: str) -> str:
+    return origin.partition("://")[2]
+
+
 def _serve_packed(server: Flask, folder: Path) -> None:
     """Serve Dash's large scripts from packed copies on disk: read whole, each costs the server MBs."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
+    folder.mkdir(mode=0o700, exist_ok=True)
 
     @server.before_request
     def packed() -> Response | None:
@@ -172,65 +195,97 @@ def _serve_packed(server: Flask, folder: Path) -> None:
             return None
         if "gzip" not in request.headers.get("Accept-Encoding", ""):
             return None
-        source, dated = _script(request.path.removeprefix(prefix))
+        source, name, dated = _script(request.path.removeprefix(prefix))
         if source is None:
             return None
-        target = folder / f"{source.parent.name}-{source.name}.gz"
-        if not target.exists():
-            part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-            with open(source, "rb") as plain, gzip.open(part, "wb", 6) as file:
-                shutil.copyfileobj(plain, file)
-            part.replace(target)
         # A name with version and date in it never changes its content; another is asked about each time.
-        answer = send_file(target, mimetype="application/javascript", max_age=31_536_000 if dated else 0)
+        how: dict[str, Any] = {"mimetype": "application/javascript", "max_age": 31_536_000 if dated else 0}
+        try:
+            answer = send_file(_pack(source, folder, name), **how)
+        except FileNotFoundError:  # a server of another version removed it just now
+            answer = send_file(_pack(source, folder, name), **how)
         answer.headers["Content-Encoding"] = "gzip"
         answer.headers["Vary"] = "Accept-Encoding"
         return answer
 
 
-def _script(path: str) -> tuple[Path | None, bool]:
-    """The file behind a component script's address, and whether version and date are in its name."""
+def _pack(source: Path, folder: Path, name: str) -> Path:
+    """The packed copy of a script as it is now; copies of its other versions go, open ones when they are closed."""
+    state = source.stat()
+    target = folder / f"{name}@{state.st_mtime_ns:x}-{state.st_size:x}.gz"
+    if not target.exists():
+        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        with open(source, "rb") as plain, gzip.open(part, "wb", 6) as file:
+            shutil.copyfileobj(plain, file)
+        part.replace(target)
+        for other in folder.glob(f"{name}@*"):
+            if other != target:
+                other.unlink(missing_ok=True)
+    return target
+
+
+def _script(path: str) -> tuple[Path | None, str, bool]:
+    """The file behind a component script's address, a name for it, and whether version and date are in its address."""
     package, _, inside = path.partition("/")
     if package not in {"dash", "dash_bootstrap_components", "dash_ag_grid", "plotly"}:
-        return None, False
+        return None, "", False
     plain, dated = check_fingerprint(inside)
     root = Path(sys.modules[package].__file__ or "").parent if package in sys.modules else None
     if root is None:
-        return None, False
+        return None, "", False
     found = (root / plain).resolve()
-    return (found if root in found.parents and found.is_file() else None), dated
+    if root not in found.parents or not found.is_file():
+        return None, "", False
+    return found, "~".join((package, *found.relative_to(root).parts)), dated
 
 
 def _timer(server: Flask) -> None:
-    """The one timer of this server: whoever holds its lock, among workers, does its work."""
-    from services.jobs import lanes
-
-    here: House = server.extensions[NAME]
-    lock = None
-    swept = forgotten = purged = 0.0
+    """The one thread that keeps time; nothing that goes wrong at a tick ends it."""
+    timer = _Timer(server.extensions[NAME])
     while True:
         time.sleep(TICK)
-        lock = lock if lock is not None else lanes.take(here.home.server, "timer")
         with server.app_context():
-            used = pulse.measure(here)["used"]
-            here.history = [*here.history[-299:], used]
-            here.reader.rest()
-            if lock is None:
-                continue
             try:
-                here.engine.recover()
-                here.engine.dispatch()
-                now = time.monotonic()
-                full = used / here.limit.mb > 0.9
-                if now - swept > here.settings.evict_every_s or (full and now - swept > 30):
-                    swept = now
-                    pulse.sweep(here)
-                if now - purged > 60:
-                    purged = now
-                    for visitor in here.home.workspaces():
-                        runs.purge(here.engine, visitor, time.time())
-                if now - forgotten > 3_600:
-                    forgotten = now
-                    eviction.forget(here.home, days=here.settings.keep_days, now=time.time())
-            except OSError:  # a full disk, a folder that went meanwhile: the next tick tries again
+                timer.tick()
+            # A full disk, a folder that went meanwhile, an index that is busy: the next tick tries again.
+            except (OSError, sqlite3.Error, diskcache.Timeout, Expected):
                 log.exception("timer")
+
+
+class _Timer:
+    """Looks after one worker; and after the data folder, when it holds the lock for that among workers."""
+
+    def __init__(self, here: House) -> None:
+        self._here = here
+        self._lock: int | None = None
+        self._last: dict[str, float] = {}
+
+    def _is_time(self, what: str, every: float) -> bool:
+        now = time.monotonic()
+        if now - self._last.get(what, float("-inf")) <= every:
+            return False
+        self._last[what] = now
+        return True
+
+    def tick(self) -> None:
+        here = self._here
+        used = pulse.measure(here)["used"]
+        here.history = [*here.history[-299:], used]
+        here.reader.rest()
+        if self._is_time("disk", DISK_EVERY):
+            here.disk = eviction.sizes(here.home)
+        if self._lock is None:
+            self._lock = lanes.take(here.home.server, "timer")
+        if self._lock is None:
+            return
+        here.engine.recover()
+        here.engine.dispatch()
+        is_full = used / here.limit.mb > 0.9
+        if self._is_time("sweep", min(30, here.settings.evict_every_s) if is_full else here.settings.evict_every_s):
+            pulse.sweep(here)
+        if self._is_time("purge", 60):
+            for visitor in here.home.workspaces():
+                runs.purge(here.engine, visitor, time.time())
+        if self._is_time("forget", 3_600):
+            awaited = {job.params.get("upload") for _, job in here.engine.live() if job.task == "ingest"}
+            eviction.forget(here.home, days=here.settings.keep_days, now=time.time(), awaited=awaited)

@@ -17,7 +17,7 @@ from typing import Any
 from dashapp.settings import Settings
 from services import datasets, export, params, results, uploads
 from services.analysis import find, find_all
-from services.errors import FileRefused, NotFound, ParamError
+from services.errors import DoesNotFit, FileRefused, NotFound, ParamError
 from services.jobs import lanes, tasks
 from services.jobs.record import Record
 from services.jobs.supervisor import Bounds, supervise
@@ -46,7 +46,8 @@ def profile(file: str, out: str | None, settings: Settings) -> tuple[dict[str, A
         assert job.outcome is not None
         figures = datasets.profile(workspace, job.outcome)
         if target is not None:
-            (target / "profile.json").write_text(json.dumps(figures, ensure_ascii=False), encoding="utf-8")
+            with _whole(target / "profile.json") as part:
+                part.write_text(json.dumps(figures, ensure_ascii=False), encoding="utf-8")
         return figures, 0
 
 
@@ -83,14 +84,35 @@ def run(slug: str, file: str, given: list[str], out: str | None, settings: Setti
 
 
 def _folder(out: str | None) -> Path | None:
-    """The folder that files are to be written to, made if it is not there."""
+    """The folder that files are to be written to, made if it is not there; one that takes no file is refused."""
     if out is None:
         return None
     try:
         Path(out).mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out).close()
     except OSError as error:
         raise ParamError(f"“{out}” cannot be written to: {error.strerror}. Name another folder.", field="out") from None
     return Path(out)
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[Path]:
+    """A file beside `target` that takes its place once it is written.
+
+    Raises
+    ------
+    DoesNotFit
+        It could not be written: the disk is full, above all.
+    """
+    part = target.with_name(f".{target.name}.{new_id()}")
+    try:
+        yield part
+        part.replace(target)
+    except OSError as error:
+        message = f"“{target}” could not be written: {error.strerror}. Make room, or name another folder."
+        raise DoesNotFit(message, field="out") from None
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _result(
@@ -102,7 +124,8 @@ def _result(
         if target is not None:
             written = str(target / f"{name}.csv")
             columns = [column["name"] for column in table["columns"]]
-            export.to_csv(Path(written), columns, export.rows(stored, name, spill), raw=True)
+            with _whole(Path(written)) as part:
+                export.to_csv(part, columns, export.rows(stored, name, spill), raw=True)
         tables[name] = {"rows": table["rows"], "columns": [c["name"] for c in table["columns"]], "file": written}
     said = _told(job)
     said["job"] |= {"rows_used": stored.about["rows_used"], "rows_total": stored.about["rows_total"]}
@@ -161,8 +184,11 @@ def _take_in(workspace: Workspace, file: Path, settings: Settings) -> Record:
     if size == 0:
         raise FileRefused(f"“{name}” is empty: it has no bytes. Choose another file.")
     upload = uploads.create(workspace, name, size, limit_mb=max(settings.upload_limit_mb, size // 1_000_000 + 1))
-    # The copy is the workspace's own; the user's file is never moved or changed.
-    shutil.copyfile(file, upload.folder / uploads.CONTENT)
+    try:
+        # The copy is the workspace's own; the user's file is never moved or changed.
+        shutil.copyfile(file, upload.folder / uploads.CONTENT)
+    except OSError as error:
+        raise FileRefused(f"“{name}” could not be copied to {tempfile.gettempdir()}: {error.strerror}.") from None
     asked = {"upload": upload.id, "name": name}
     return _supervised(workspace, _job(workspace, "ingest", "ingest", f"Reading {name}", asked), settings)
 

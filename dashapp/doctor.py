@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import importlib.metadata
 import os
@@ -98,11 +97,7 @@ def _memory(home: Home, bounds: Bounds) -> dict[str, Any]:
 
 
 def _disk(home: Home, there: bool) -> dict[str, Any]:
-    stored: dict[str, tuple[int, int]] = {}
-    for _ in range(5):
-        with contextlib.suppress(FileNotFoundError):  # something went while it was counted
-            stored = eviction.sizes(home) if there else {}
-            break
+    stored = eviction.sizes(home) if there else {}
     nearest = next(each for each in (home.root, *home.root.parents) if each.exists())
     return {
         "data_dir": str(home.root),

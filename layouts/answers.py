@@ -77,7 +77,9 @@ def grid(result: StoredResult, table: str, shown: Sequence[Shown], *, title: str
             column["filter"] = "agTextColumnFilter"
         if kinds[each.name] in {"integer", "decimal"} and not each.plain:
             decimals = 2 if kinds[each.name] == "decimal" else 0
-            written = f"params.value == null ? '' : d3.format(',.{decimals}f')(params.value)"
+            # A number that is too long for the browser comes as text, and is shown as it stands.
+            number = f"d3.format(',.{decimals}f')(params.value)"
+            written = f"params.value == null ? '' : params.value === params.value + '' ? params.value : {number}"
             column |= {"type": "number", "valueFormatter": {"function": written}}
         column["minWidth"] = each.width or 124
         if each.width:

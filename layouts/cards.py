@@ -8,7 +8,6 @@ from dash import html
 from dash.development.base_component import Component
 
 from layouts.blocks import Content
-from layouts.controls import progress
 from layouts.icons import icon
 
 
@@ -74,11 +73,6 @@ def needs_cards(summary: str, *several: Component) -> html.Details:
     )
 
 
-def hint_card(*lines: str) -> html.Div:
-    """Explain the cards beside it."""
-    return html.Div([html.Span(line) for line in lines], className="analysis-card hint-card")
-
-
 def plain_card(title: str, text: Content) -> html.Div:
     """Name one thing in two lines: what you will get."""
     return html.Div([html.H3(title), html.P(text)], className="plain-card")
@@ -117,20 +111,6 @@ def drop_zone(text: Content, buttons: Sequence[Component], *, id: str = "drop-zo
             ),
             *([html.P(fine, className="fine")] if fine else []),
         ]
-    )
-
-
-def upload_row(name: str, share: float, said: Content, actions: Sequence[Component] = ()) -> html.Div:
-    """Show one file on its way: name, bar, what is said of it, what can be done."""
-    return html.Div(
-        [
-            icon("file-up"),
-            html.Strong(name, className="name"),
-            progress(share, label=f"Upload of {name}"),
-            html.Span(said, className="said"),
-            html.Div(list(actions), className="actions"),
-        ],
-        className="line-card upload-row",
     )
 
 

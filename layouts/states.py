@@ -63,18 +63,6 @@ def empty(title: str, text: Content = None, action: Component | None = None, *, 
     )
 
 
-def loading_chart(height: int = 300) -> html.Div:
-    """Keep the place of a chart."""
-    return html.Div(block("100%", height), className="loading", **{"aria-busy": "true"})
-
-
-def loading_table(rows: int = 5, columns: int = 4) -> html.Div:
-    """Keep the place of a table."""
-    cells = [html.Span(block(96 if at == 0 else 48, 10)) for at in range(columns)]
-    lines = [html.Div(cells, className="loading-row") for _ in range(rows)]
-    return html.Div(lines, className="table-frame loading", **{"aria-busy": "true"})
-
-
 def loading_answer() -> html.Div:
     """Keep the place of a whole answer: sentence, facts, picture."""
     sentence = html.Div([block("82%", 26), block("54%", 26)], className="loading-lede")

@@ -17,7 +17,7 @@ from services.workspace import Workspace, discard, is_id, read_json, write_json
 PROFILE = "profile.json"
 ORIGINAL = "original"
 REJECTS = "rejects.csv"
-ENGINE = 1  # raised when the same bytes are read differently than before
+ENGINE = 2  # raised when the same bytes are read differently than before
 
 _OPEN = "workspace.json"
 

@@ -37,6 +37,18 @@ class QueueFull(Expected):
     """Too many runs wait already."""
 
 
+class Busy(Expected):
+    """Someone else has hold of it: the same request may be met a moment later."""
+
+
+class OutOfStep(Expected):
+    """A part of a file does not follow what is here: who sends it asks where that ends, and goes on from there."""
+
+
+class Foreign(Expected):
+    """Who asks is not one of our own pages."""
+
+
 class NotFound(Expected):
     """What was asked for does not exist, or belongs to someone else: the same answer to both."""
 

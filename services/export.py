@@ -24,7 +24,8 @@ SLICE = 20_000  # rows held at a time
 MOST_XLSX = 1_000_000  # a sheet ends at 1,048,576 rows
 HEAD = 12  # rows of each table that the Markdown shows
 _FIRST_YEAR = 1900  # of a workbook's calendar; earlier days are written as text
-_DIGITS = 10**15  # a workbook keeps 15 digits of a number; longer ones are written as text
+_DIGITS = 15  # a workbook keeps so many of a number; longer ones are written as text
+_LONGEST = 32_767  # characters in a cell of a workbook
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,60}(\.raw)?\.(csv|xlsx|md)")
 _FORMULA = re.compile(r"^[=+@\t\r\n-]")
@@ -51,16 +52,17 @@ def is_file_name(name: str) -> bool:
 
 
 def write(stored: StoredResult, asked: Mapping[str, Any], target: Path, *, spill: Path, memory_mb: int = 160) -> None:
-    """Write what is asked to `target`, complete or not at all.
+    """Write what is asked to `target`, complete or not at all; until then it lies in `spill`, on the same disk.
 
     Raises
     ------
     DataError
-        More rows than a sheet of a workbook takes.
+        More rows than a sheet of a workbook takes, or a longer text than its cells do.
     NotFound
         The result has no such table.
     """
-    part = target.with_name(f".{target.name}")
+    spill.mkdir(parents=True, exist_ok=True)
+    part = spill / f"export-{target.name}"
     raw = bool(asked.get("raw"))
     if asked["format"] == "md":
         part.write_text(markdown(stored, spill), encoding="utf-8")
@@ -127,21 +129,35 @@ def to_xlsx(target: Path, columns: Sequence[str], blocks: Iterator[Sequence[Sequ
                     if isinstance(value, dt.date) and value.year >= _FIRST_YEAR:
                         plain = value.replace(tzinfo=None) if isinstance(value, dt.datetime) else value
                         sheet.write_datetime(at, place, plain, times if isinstance(value, dt.datetime) else days)
-                    elif isinstance(value, bool | float | Decimal) or (isinstance(value, int) and abs(value) < _DIGITS):
+                    elif _is_kept(value):
                         sheet.write(at, place, float(value) if isinstance(value, Decimal) else value)
                     elif value is not None:
-                        text = str(_cell(value))
-                        sheet.write_string(at, place, text if raw else _safe(text))
+                        text = str(_cell(value)) if raw else _safe(str(_cell(value)))
+                        if len(text) > _LONGEST:
+                            raise DataError(
+                                f"A cell of a workbook takes {_LONGEST:,} characters, "
+                                f"and “{columns[place]}” has one of {len(text):,}. Export it as CSV."
+                            )
+                        sheet.write_string(at, place, text)
+
+
+def _is_kept(value: Any) -> bool:
+    """Whether a workbook keeps `value` as the number it is."""
+    if isinstance(value, bool | float):
+        return True
+    if isinstance(value, int):
+        return abs(value) < 10**_DIGITS
+    return isinstance(value, Decimal) and len(bytes(value.as_tuple().digits).strip(b"\0")) <= _DIGITS
 
 
 def markdown(stored: StoredResult, spill: Path) -> str:
     """Facts, caveats and the head of each table: readable as it is, and by whoever renders it."""
     about = stored.about
     lines = [f"# {about['title']}", ""]
-    asked = [f"{name} = {_said(value)}" for name, value in about["params"].items() if value is not None]
+    asked = [f"{name} = {_in_a_line(value)}" for name, value in about["params"].items() if value is not None]
     lines += [f"On {about['rows_used']:,} of {about['rows_total']:,} rows. Asked: {', '.join(asked)}.", ""]
     lines += ["## Facts", "", "| Fact | Value |", "| --- | ---: |"]
-    lines += [f"| {name.replace('_', ' ')} | {_said(value)} |" for name, value in stored.facts.items()]
+    lines += [_line([name.replace("_", " "), value]) for name, value in stored.facts.items()]
     if stored.notes:
         lines += ["", "## Caveats", "", *(f"- {note}" for note in stored.notes)]
     evicted = stored.evicted()
@@ -159,14 +175,18 @@ def markdown(stored: StoredResult, spill: Path) -> str:
 
 
 def _line(cells: Sequence[Any]) -> str:
-    return "| " + " | ".join(_said(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+    return "| " + " | ".join(map(_in_a_line, cells)) + " |"
+
+
+def _in_a_line(value: Any) -> str:
+    return " ".join(_said(value).splitlines()).replace("|", "\\|")
 
 
 def _said(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float | Decimal):
-        return f"{value:,.2f}" if 100_000 <= abs(value) < _DIGITS else f"{float(value):,.6g}"
+        return f"{value:,.2f}" if 1_000 <= abs(value) < 10**_DIGITS else f"{float(value):,.6g}"
     return str(_cell(value))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -110,6 +111,8 @@ class Values:
 
 Kind = Column | Number | Choice | Flag | Date | Text | Values
 _MISSING = dataclasses.MISSING
+_DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([T ]00:00(:00([.]0+)?)?)?")
+_THOUSANDS = re.compile("[+-]?[0-9]{1,3}([, \u00a0\u2009\u202f])[0-9]{3}(?:\\1[0-9]{3})*")
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,9 @@ def propose(params: type, schema: Schema, roles: Mapping[str, str]) -> dict[str,
 def parse(params: type[P], raw: Mapping[str, Any], schema: Schema) -> P:
     """Make the question from what the browser or the command line sent.
 
+    What does not matter beside the other answers is not checked, and has its default: the same
+    question is told from others by what matters to it.
+
     Raises
     ------
     ParamError
@@ -176,18 +182,25 @@ def parse(params: type[P], raw: Mapping[str, Any], schema: Schema) -> P:
         if name not in declared:
             raise ParamError(f"There is no parameter “{name}”. There are: {', '.join(declared)}.", field=name)
     values = {}
-    for name, each in declared.items():
-        given = raw.get(name)
-        if isinstance(given, str) and not given.strip():
-            # A number that was wiped out is told, never quietly the default; null asks for the default.
-            given = _number(each, given) if isinstance(each.kind, Number) and not each.optional else None
-        if given is not None:
-            values[name] = _checked(each, given, schema)
-        elif name in raw and each.optional:
-            values[name] = None
-        elif each.required:
-            raise ParamError(f"{each.kind.label}: {_missing(each, schema)}", field=name)
+    # Those that others depend on come first.
+    for name, each in sorted(declared.items(), key=lambda item: bool(item[1].kind.when)):
+        if each.required or each.matters(values):
+            values[name] = _answer(each, raw, schema)
+        else:
+            values[name] = each.default
     return params(**values)
+
+
+def _answer(each: Field, raw: Mapping[str, Any], schema: Schema) -> Any:
+    given = raw.get(each.name)
+    if isinstance(given, str) and not given.strip():
+        # A number that was wiped out is told, never quietly the default; null asks for the default.
+        given = _number(each, given) if isinstance(each.kind, Number) and not each.optional else None
+    if given is not None:
+        return _checked(each, given, schema)
+    if each.required:
+        raise ParamError(f"{each.kind.label}: {_missing(each, schema)}", field=each.name)
+    return None if each.name in raw and each.optional else each.default
 
 
 def _missing(each: Field, schema: Schema) -> str:
@@ -204,7 +217,9 @@ def _checked(each: Field, given: Any, schema: Schema) -> Any:
                 return _column(each, given, schema)
             if not isinstance(given, list):
                 raise ParamError(f"{each.kind.label}: give a list of columns.", field=each.name)
-            return tuple(_column(each, name, schema) for name in given)
+            if each.required and not given:
+                raise ParamError(f"{each.kind.label}: choose one or more.", field=each.name)
+            return tuple(dict.fromkeys(_column(each, name, schema) for name in given))
         case Number():
             return _number(each, given)
         case Choice():
@@ -219,8 +234,9 @@ def _checked(each: Field, given: Any, schema: Schema) -> Any:
                 raise ParamError(f"{each.kind.label}: say true or false.", field=each.name)
             return flag
         case Date():
+            day = _DAY.fullmatch(str(given))
             try:
-                return dt.date.fromisoformat(str(given)[:10])
+                return dt.date.fromisoformat(day[1] if day else "")
             except ValueError:
                 raise ParamError(f"{each.kind.label}: give a day as 2018-01-31.", field=each.name) from None
         case Text():
@@ -261,11 +277,13 @@ def _plain(column: ColumnType) -> str:
 def _number(each: Field, given: Any) -> int | float:
     assert isinstance(each.kind, Number)
     low, high = each.kind.low, each.kind.high
+    if each.whole and isinstance(given, str) and (parted := _THOUSANDS.fullmatch(given.strip())):
+        given = given.replace(parted[1], "")
     try:
         value = float(given)
     except (TypeError, ValueError, OverflowError):
         value = float("nan")
-    if isinstance(given, bool) or not low <= value <= high or (each.whole and value != int(value)):
+    if isinstance(given, bool) or "_" in str(given) or not low <= value <= high or (each.whole and value != int(value)):
         whole = "a whole number " if each.whole else ""
         raise ParamError(f"{each.kind.label}: {whole}from {low:,.15g} to {high:,.15g}.", field=each.name)
     return int(value) if each.whole else value

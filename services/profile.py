@@ -30,6 +30,7 @@ TOP = 10
 _ENOUGH = 50_000  # values that are sorted rather than binned again
 _DAY = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1)
+_FIRST, _LAST = ((day - _EPOCH) // timedelta(microseconds=1) for day in (datetime.min, datetime.max))
 
 
 def profile(table: Table, report: Report) -> dict[str, Any]:
@@ -68,10 +69,11 @@ def _texts(table: Table, column: ColumnType) -> dict[str, Any]:
     count, shortest, longest = table.fetch(
         "SELECT count({x}), min(length({x})), max(length({x})) FROM rows", x=column.name
     )[0]
+    # By place, since a name would be the table's own column of that name, where it has one.
     # One grouping for both: the least of (-count, value) are the most frequent, ties in order.
     distinct, top = table.fetch(
         f"SELECT count(*), min(struct_pack(less := -n, v := v), {TOP}) "
-        "FROM (SELECT {x} AS v, count(*) AS n FROM rows WHERE {x} IS NOT NULL GROUP BY v)",
+        "FROM (SELECT {x} AS v, count(*) AS n FROM rows WHERE {x} IS NOT NULL GROUP BY 1)",
         x=column.name,
     )[0]
     return {
@@ -98,7 +100,8 @@ def _flags(table: Table, column: ColumnType) -> dict[str, Any]:
 def _numbers(table: Table, column: ColumnType) -> dict[str, Any]:
     # A float may be infinite or no number; neither has a place on a scale.
     value = "CASE WHEN isfinite({x}) THEN {x} END" if column.sql in {"DOUBLE", "FLOAT"} else "{x}"
-    total = "fsum(v)" if column.sql in {"DOUBLE", "FLOAT"} else "sum(v)"
+    # A sum has 38 digits at most, and ten of them are for the count of the rows.
+    total = "fsum(v)" if column.sql in {"DOUBLE", "FLOAT"} else "fsum(v::DOUBLE)" if _digits(column) > 28 else "sum(v)"
     count, low, high, summed, zeros, negatives = table.fetch(
         f"SELECT count(v), min(v), max(v), {total}, count(*) FILTER (v = 0), count(*) FILTER (v < 0) "
         f"FROM (SELECT {value} AS v FROM rows)",
@@ -110,7 +113,7 @@ def _numbers(table: Table, column: ColumnType) -> dict[str, Any]:
     scale = _Scale(table=table, column=column.name, value=value, count=count)
     edges = _number_edges(low, high, whole=column.kind == "integer")
     coarse = scale.bins(float(low), float(high), edges)
-    if total == "fsum(v)" and not math.isfinite(summed):
+    if not math.isfinite(summed):
         summed = None  # the sum is beyond what a float can hold
     mean, deviation, skewness = _moments(scale, column, low, high, summed)
     quartiles = scale.quantiles(coarse, (0.25, 0.5, 0.75))
@@ -130,6 +133,10 @@ def _numbers(table: Table, column: ColumnType) -> dict[str, Any]:
         "skewness": skewness,
         "histogram": {"edges": edges, "counts": scale.histogram(coarse, edges)},
     }
+
+
+def _digits(column: ColumnType) -> int:
+    return int(column.sql.removeprefix("DECIMAL(").partition(",")[0]) if column.sql.startswith("DECIMAL") else 0
 
 
 _FIGURES = ("min", "max", "mean", "sd", "q1", "median", "q3", "sum", "zeros", "negatives", "skewness")
@@ -279,8 +286,9 @@ def _moments(
         centre = str(round(near)) + "::HUGEINT" if abs(near) > 2**62 else f"{round(near)}::BIGINT"
         middle = float(round(near))
     elif column.sql.startswith("DECIMAL"):
-        places = int(column.sql.rstrip(")").split(",")[1])
-        centre, middle = f"{near:.{places}f}::{column.sql}", float(f"{near:.{places}f}")
+        places = int(column.sql.rstrip(")").partition(",")[2])
+        # Of the most digits there are: `near` is a float, and may lie a hair above what the column's type takes.
+        centre, middle = f"{near:.{places}f}::DECIMAL(38,{places})", float(f"{near:.{places}f}")
     else:
         centre, middle = f"{near!r}::DOUBLE", near
     # Halves, since the range of a float may be beyond a float; a power of two, since it divides exactly.
@@ -347,7 +355,8 @@ def _date_edges(low: int, high: int, *, days: bool) -> list[int]:
         # The epoch was a Thursday; weeks begin on Monday.
         origin = -3 * _DAY if step % (7 * _DAY) == 0 else 0
         first = (low - origin) // step
-        return [origin + at * step for at in range(first, (high - origin) // step + 2)]
+        edges = [origin + at * step for at in range(first, (high - origin) // step + 2)]
+        return [min(max(edge, _FIRST), _LAST) for edge in edges]
     months = wanted / (30.44 * _DAY)
     step = next((m for m in (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1_200, 2_400) if m >= months * 0.98), 6_000)
     begin = _EPOCH + timedelta(microseconds=low)
@@ -356,7 +365,7 @@ def _date_edges(low: int, high: int, *, days: bool) -> list[int]:
     while not edges or edges[-1] <= high:
         year, month = divmod(at, 12)
         if year > 9999:
-            edges.append(high + 1)
+            edges.append(min(high + 1, _LAST))
             break
         when = date(max(year, 1), month + 1 if year >= 1 else 1, 1)
         edges.append((when.toordinal() - 719_163) * _DAY)
@@ -370,7 +379,7 @@ def _duplicates(table: Table, columns: list[dict[str, Any]]) -> int:
         return 0
     names = table.schema.names
     found = table.fetch(
-        "WITH twice AS (SELECT hash({all}) AS h FROM rows GROUP BY h HAVING count(*) > 1) "
+        "WITH twice AS (SELECT hash({all}) AS h FROM rows GROUP BY 1 HAVING count(*) > 1) "
         "SELECT coalesce(sum(n - 1), 0)::BIGINT FROM "
         "(SELECT count(*) AS n FROM rows WHERE hash({all}) IN (SELECT h FROM twice) GROUP BY {all})",
         all=names,

@@ -9,7 +9,9 @@ ends. The two speak JSON lines over a pipe.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
+import math
 import operator
 import os
 import selectors
@@ -20,6 +22,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,7 @@ MEMORY_MB = 96
 DEADLINE = 5.0  # seconds a question may take
 IDLE = 60.0  # seconds without a question until the process ends
 ROOT = Path(__file__).parents[1]
+_EXACT = 2**53  # a float holds every integer up to here
 
 _COMPARE = {
     "equals": "=", "notEqual": "<>", "lessThan": "<", "lessThanOrEqual": "<=",
@@ -129,12 +133,33 @@ def page_of(
         present = [row for row in found if row.get(name) is not None]
         absent = [row for row in found if row.get(name) is None]
         found = sorted(present, key=lambda row: row[name], reverse=down) + absent
-    return found[max(0, start) : max(0, stop)], len(found)
+    shown = found[max(0, start) : max(0, stop)]
+    return [{name: _told(value) for name, value in row.items()} for row in shown], len(found)
+
+
+def _told(value: Any) -> Any:
+    """A value as a browser can show it: numbers are floats to it, so those that no float holds are told in text."""
+    if isinstance(value, int):
+        return value if abs(value) <= _EXACT else str(value)
+    if isinstance(value, Decimal):
+        number = float(value)
+        return number if Decimal(repr(number)) == value else f"{value:f}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def _as_number(value: Any, given: Any) -> Any:
+    """What is compared with a number: a long one comes back as the text it was told as."""
+    if isinstance(value, int | float) and isinstance(given, str):
+        with contextlib.suppress(ValueError):
+            return int(given)
+    return given
 
 
 def _matches(value: Any, wanted: Any) -> bool:
     if not isinstance(wanted, Mapping):
-        return value == wanted
+        return value == _as_number(value, wanted)
     if several := _several(wanted):
         return (any if wanted.get("operator") == "OR" else all)(_matches(value, each) for each in several)
     kind, given, last = _said(wanted)
@@ -146,6 +171,7 @@ def _matches(value: Any, wanted: Any) -> bool:
         text, part = str(value).lower(), str(given).lower()
         found = {"startsWith": text.startswith, "endsWith": text.endswith}.get(kind, text.__contains__)(part)
         return found != (kind == "notContains")
+    given, last = _as_number(value, given), _as_number(value, last)
     if kind == "inRange":
         return given <= value <= last
     compare = {
@@ -186,12 +212,15 @@ class Reader:
             DuckDB refused the question.
         """
         question = json.dumps({"file": str(path), "sql": sql, "values": list(values)}).encode() + b"\n"
-        with self._turn:
-            try:
-                answer = self._exchange(question)
-            except (BrokenPipeError, EOFError):
-                self._end()
-                answer = self._exchange_again(question)
+        if not self._turn.acquire(timeout=DEADLINE):
+            raise Slow("Others read large tables just now. Try again in a moment.")
+        try:
+            answer = self._exchange(question)
+        except (BrokenPipeError, EOFError):
+            self._end()
+            answer = self._exchange_again(question)
+        finally:
+            self._turn.release()
         if "error" in answer:
             raise DataError(f"The table could not be read: {answer['error']}")
         return answer["rows"]
@@ -210,8 +239,14 @@ class Reader:
                 self._end()
 
     def stop(self) -> None:
-        with self._turn:
-            self._end()
+        """End the process now. Amid a question it is only killed: who asked sees that, and asks a new one again."""
+        if self._turn.acquire(blocking=False):
+            try:
+                self._end()
+            finally:
+                self._turn.release()
+        elif (process := self._process) is not None:
+            process.kill()
 
     def _exchange(self, question: bytes) -> dict[str, Any]:
         process = self._running()
@@ -264,18 +299,7 @@ class Reader:
 
 def serve(root: Path, spill: Path) -> None:
     """Answer questions from standard input until it closes: the child's side."""
-    import datetime as dt
-    import math
-    from decimal import Decimal
-
     import duckdb
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, Decimal):
-            value = float(value)
-        if isinstance(value, float) and not math.isfinite(value):
-            return None
-        return value.isoformat() if isinstance(value, dt.date | dt.datetime) else value
 
     con = connect(root, spill=spill, memory_mb=MEMORY_MB, spill_mb=500)
     for line in sys.stdin:
@@ -285,7 +309,7 @@ def serve(root: Path, spill: Path) -> None:
         try:
             con.execute(f"CREATE OR REPLACE VIEW FILE AS {source}")
             rows = con.execute(asked["sql"], asked["values"] or None).fetchall()
-            answer: dict[str, Any] = {"rows": [[plain(value) for value in row] for row in rows]}
+            answer: dict[str, Any] = {"rows": [[_told(value) for value in row] for row in rows]}
         except duckdb.Error as error:
             answer = {"error": str(error).splitlines()[0][:300]}
         print(json.dumps(answer, default=str), flush=True)

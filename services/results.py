@@ -72,7 +72,7 @@ def _put_table(folder: Path, name: str, made: Any, spill: Path) -> dict[str, Any
     target = folder / f"{name}.parquet"
     part = target.with_name(f".{target.name}.{new_id()}")
     if isinstance(made, Spilled):
-        _link(made.path, part)  # not moved: a result so far leaves the run its tables
+        link(made.path, part)  # not moved: a result so far leaves the run its tables
     else:
         tables.write(made, part)
     made = Spilled.at(part, spill=spill)
@@ -95,7 +95,7 @@ def _put_table(folder: Path, name: str, made: Any, spill: Path) -> dict[str, Any
     return described | {"file": target.name, "bytes": size}
 
 
-def _link(source: Path, target: Path) -> None:
+def link(source: Path, target: Path) -> None:
     """The same file under another name; a copy where the disk knows no second names."""
     try:
         os.link(source, target)

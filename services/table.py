@@ -6,13 +6,13 @@ the named columns into memory, and only a job may afford that.
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import tempfile
 import uuid
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,12 +20,15 @@ from typing import TYPE_CHECKING, Any
 from services import duck
 from services.errors import DataError
 from services.schema import ColumnType, Kind, Schema
+from services.workspace import read_json
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
     from pandas import DataFrame
 
 DATA = "data_full.parquet"  # every row of the dataset, always
 ABOUT = "dataset.json"
+ROW_NUMBER = "file_row_number"  # what DuckDB calls the place of a row in its file: no column may be called so
 
 Roles = Mapping[str, str]  # role -> column
 
@@ -118,41 +121,29 @@ class Columns:
         values = {name: names[name] for name in set(_VALUE.findall(sql))}
         return _COLUMN.sub(column, sql), values
 
-    def _asked(self, sql: str, names: Mapping[str, Any]) -> _Answer:
+    @contextmanager
+    def _asked(self, sql: str, names: Mapping[str, Any]) -> Iterator[Any]:
         text, values = self._bind(sql, names)
-        return _Answer(self._opened(), text, values)
+        with self._opened() as con:
+            yield con.execute(text, values or None)
 
-    def _opened(self, *folders: Path) -> _Connection:
-        return _Connection(self, folders)
-
-
-class _Connection:
-    """A connection that sees this file, and leaves no spill behind."""
-
-    def __init__(self, columns: Columns, folders: tuple[Path, ...]) -> None:
-        self._columns, self._folders = columns, folders
-
-    def __enter__(self) -> Any:
-        columns = self._columns
-        self._spill = columns.spill / f"spill-{uuid.uuid4().hex[:12]}"
-        self._con = duck.connect(columns.path.parent, *self._folders, spill=self._spill, memory_mb=columns.memory_mb)
-        self._con.execute(f"CREATE VIEW rows AS SELECT * FROM read_parquet({duck.literal(columns.path.resolve())})")
-        return self._con
-
-    def __exit__(self, *_: object) -> None:
-        self._con.close()
-        shutil.rmtree(self._spill, ignore_errors=True)
+    @contextmanager
+    def _opened(self, *folders: Path) -> Iterator[DuckDBPyConnection]:
+        """A connection that sees this file."""
+        with _connected(self.path.parent, *folders, spill=self.spill, memory_mb=self.memory_mb) as con:
+            con.execute(f"CREATE VIEW rows AS SELECT * FROM read_parquet({duck.literal(self.path.resolve())})")
+            yield con
 
 
-class _Answer:
-    def __init__(self, connection: _Connection, sql: str, values: dict[str, Any]) -> None:
-        self._connection, self._sql, self._values = connection, sql, values
-
-    def __enter__(self) -> Any:
-        return self._connection.__enter__().execute(self._sql, self._values or None)
-
-    def __exit__(self, *error: object) -> None:
-        self._connection.__exit__(*error)
+@contextmanager
+def _connected(*folders: Path, spill: Path, memory_mb: int = 160) -> Iterator[DuckDBPyConnection]:
+    """A connection that leaves no spill behind, whatever happens."""
+    own = spill / f"spill-{uuid.uuid4().hex[:12]}"
+    try:
+        with duck.connect(*folders, spill=own, memory_mb=memory_mb) as con:
+            yield con
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,13 +153,10 @@ class Spilled(Columns):
     @classmethod
     def at(cls, path: Path, *, spill: Path, memory_mb: int = 160) -> Spilled:
         """Describe the Parquet file at `path` by its own schema."""
-        own = spill / f"spill-{uuid.uuid4().hex[:12]}"
-        con = duck.connect(path.parent, spill=own, memory_mb=32)
         source = f"read_parquet({duck.literal(path.resolve())})"
-        described = con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
-        (rows,) = con.execute(f"SELECT count(*) FROM {source}").fetchone()
-        con.close()
-        shutil.rmtree(own, ignore_errors=True)
+        with _connected(path.parent, spill=spill, memory_mb=32) as con:
+            described = con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+            ((rows,),) = con.execute(f"SELECT count(*) FROM {source}").fetchall()
         columns = tuple(ColumnType(name=d[0], kind=kind_of(d[1]), sql=d[1]) for d in described)
         return cls(path=path, schema=Schema(columns), rows=rows, spill=spill, memory_mb=memory_mb)
 
@@ -181,8 +169,14 @@ class Table(Columns):
 
     @classmethod
     def open(cls, folder: Path, *, spill: Path, memory_mb: int = 160) -> Table:
-        """Open the dataset kept in `folder`."""
-        about = json.loads((folder / ABOUT).read_text())
+        """Open the dataset kept in `folder`.
+
+        Raises
+        ------
+        NotFound
+            It was removed.
+        """
+        about = read_json(folder / ABOUT)
         return cls(
             path=folder / DATA,
             schema=Schema.from_json(about["columns"]),
@@ -216,9 +210,7 @@ class Table(Columns):
 
 def write(frame: DataFrame, path: Path) -> None:
     """Write `frame` (without its index) to the Parquet file `path`."""
-    spill = path.parent / f"spill-{uuid.uuid4().hex[:12]}"
-    con = duck.connect(path.parent, spill=spill)
-    try:
+    with _connected(path.parent, spill=path.parent) as con:
         con.register("frame", frame)
         # A datetime with no time of day in any row is a date.
         days = [
@@ -229,9 +221,6 @@ def write(frame: DataFrame, path: Path) -> None:
         replaced = ", ".join(f"{duck.quote(name)}::DATE AS {duck.quote(name)}" for name in days)
         chosen = f"* REPLACE ({replaced})" if days else "*"
         con.execute(f"COPY (SELECT {chosen} FROM frame) TO {duck.literal(path.resolve())} ({duck.PARQUET})")
-    finally:
-        con.close()
-        shutil.rmtree(spill, ignore_errors=True)
 
 
 def kind_of(sql: str) -> Kind:

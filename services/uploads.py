@@ -6,20 +6,24 @@ dropped from the page cache, which a small container needs for better things.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.errors import DoesNotFit, FileRefused, NotFound
-from services.workspace import Workspace, new_id, read_json, write_json
+from services.errors import Busy, DoesNotFit, FileRefused, NotFound, OutOfStep
+from services.workspace import Home, Workspace, new_id, read_json, write_json
 
 CONTENT, META = "content", "meta.json"
 BLOCK = 1 << 16
 # Reading a file needs room for its columns beside it.
 DISK_FACTOR = 2.5
+GIVEN_UP = 600.0  # seconds without a byte after which what is still to come of an upload keeps no other one out
 
 
 @dataclass(frozen=True)
@@ -60,15 +64,43 @@ def create(workspace: Workspace, name: str, length: int, *, limit_mb: int) -> Up
             f"“{name}” has {length / 1e9:.1f} GB, and this server takes files of up to {limit_mb / 1000:g} GB. "
             "Split it, or leave out columns you do not need."
         )
-    workspace.folder.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(workspace.folder).free < length * DISK_FACTOR:
-        raise DoesNotFit(f"The server's disk has no room for “{name}”. Remove a dataset you do not need any more.")
-    folder = workspace.upload(new_id())
-    folder.mkdir(parents=True)
-    # Only ever shown, never a path.
-    write_json(folder / META, {"name": os.path.basename(name)[:200] or "table.csv", "length": length})
-    (folder / CONTENT).touch()
+    with _room(name):
+        workspace.folder.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(workspace.folder).free - _to_come(workspace) < length * DISK_FACTOR:
+            raise _no_room(name)
+        folder = workspace.upload(new_id())
+        folder.mkdir(parents=True)
+        # Only ever shown, never a path.
+        write_json(folder / META, {"name": os.path.basename(name)[:200] or "table.csv", "length": length})
+        (folder / CONTENT).touch()
     return get(workspace, folder.name)
+
+
+def _to_come(workspace: Workspace) -> int:
+    """Bytes that the uploads on their way, of all visitors, have declared and not yet sent."""
+    found = 0
+    for each in Home(workspace.folder.parents[1]).workspaces():
+        for folder in each.each("uploads"):
+            with contextlib.suppress(NotFound, FileNotFoundError):
+                if time.time() - (folder / CONTENT).stat().st_mtime < GIVEN_UP:
+                    upload = get(each, folder.name)
+                    found += upload.length - upload.offset
+    return found
+
+
+def _no_room(name: str) -> DoesNotFit:
+    return DoesNotFit(f"The server's disk has no room for “{name}”. Remove a dataset you do not need any more.")
+
+
+@contextlib.contextmanager
+def _room(name: str) -> Iterator[None]:
+    """Say in a sentence that the disk is full when it is."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise _no_room(name) from None
 
 
 def get(workspace: Workspace, upload: str) -> Upload:
@@ -85,9 +117,14 @@ def append(upload: Upload, offset: int, blocks: Iterable[bytes]) -> int:
 
     Raises
     ------
+    Busy
+        Another part of it is arriving.
+    OutOfStep
+        `offset` is not where the file ends now.
     FileRefused
-        `offset` is not where the file ends now, another part is arriving, or more arrives than was
-        declared.
+        More arrives than was declared.
+    DoesNotFit
+        The disk is full.
     """
     descriptor = os.open(upload.folder / CONTENT, os.O_WRONLY | os.O_APPEND)
     try:
@@ -95,16 +132,17 @@ def append(upload: Upload, offset: int, blocks: Iterable[bytes]) -> int:
             # A browser that lost its line asks again while the first request may still be written.
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise FileRefused("Another part of this file is arriving.") from None
+            raise Busy("Another part of this file is arriving.") from None
         if offset != upload.offset:
-            raise FileRefused("This part of the file does not follow what is here already.")
-        for block in blocks:
-            if offset + len(block) > upload.length:
-                raise FileRefused(f"“{upload.name}” is longer than was declared. Upload it again.")
-            offset += len(block)
-            while block:  # a disk that is nearly full takes a part of it
-                block = block[os.write(descriptor, block) :]
-        os.fdatasync(descriptor)
+            raise OutOfStep("This part of the file does not follow what is here already.")
+        with _room(upload.name):
+            for block in blocks:
+                if offset + len(block) > upload.length:
+                    raise FileRefused(f"“{upload.name}” is longer than was declared. Upload it again.")
+                offset += len(block)
+                while block:  # a disk that is nearly full takes a part of it
+                    block = block[os.write(descriptor, block) :]
+            os.fdatasync(descriptor)
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
     finally:
         os.close(descriptor)

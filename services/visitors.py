@@ -8,7 +8,7 @@ import shutil
 import time
 from dataclasses import dataclass
 
-from services import datasets, runs
+from services import datasets, eviction, runs
 from services.errors import NotFound
 from services.jobs import lanes
 from services.jobs.engine import Engine
@@ -35,12 +35,11 @@ def touch(workspace: Workspace, now: float) -> None:
 
 def extent(engine: Engine, workspace: Workspace) -> Extent:
     """Count what the visitor has stored."""
-    size = 0
-    for place, _, names in os.walk(workspace.folder):
-        for name in names:
-            with contextlib.suppress(FileNotFoundError):  # replaced or removed meanwhile
-                size += os.stat(os.path.join(place, name), follow_symlinks=False).st_size
-    return Extent(datasets=len(datasets.each(workspace)), runs=len(runs.each(engine, workspace)), bytes=size)
+    return Extent(
+        datasets=len(datasets.each(workspace)),
+        runs=len(runs.each(engine, workspace)),
+        bytes=eviction.bytes_below(workspace.folder),
+    )
 
 
 def delete_everything(engine: Engine, workspace: Workspace, *, within: float = 10.0) -> bool:

@@ -161,7 +161,7 @@ def run(table: Table, params: RfmParams, job: Job) -> Result:
     ------
     DataError
         No row has a customer, a date or an amount, none lies before the reference date, all are
-        refunds, or there is only one customer.
+        refunds, there is only one customer, or no day comes after the last purchase.
     """
     job.report(0, 5, "Counting rows")
     counts = _count(table, params)
@@ -305,6 +305,10 @@ def _refuse(counts: _Counts, params: RfmParams) -> None:
             f"{what} is negative in every row, so nothing was bought; if purchases are written with a minus, "
             "turn the sign round.",
             field=field,
+        )
+    if params.reference_date is None and counts.last == dt.date.max:
+        raise DataError(
+            f"“{params.date}” goes up to {_day(counts.last)}; give a reference date.", field="reference_date"
         )
     if counts.largest * counts.kept > _LARGEST:
         raise DataError(

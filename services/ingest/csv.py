@@ -136,11 +136,13 @@ class _Reading:
         if text.codec not in {"utf-8", "utf-8-sig"}:
             self.notes.append(f"The file is written in {text.encoding}. It was converted; look at a word with accents.")
         if text.nulls:
-            self.notes.append(f"{text.nulls:,} zero bytes stood in the text. They were left out.")
-        if text.damaged:
-            self.notes.append(
-                f"{text.damaged:,} characters are damaged. They are shown as “\ufffd”; the rest is {text.encoding}."
+            stood = (
+                "zero byte stood in the text. It was" if text.nulls == 1 else "zero bytes stood in the text. They were"
             )
+            self.notes.append(f"{text.nulls:,} {stood} left out.")
+        if text.damaged:
+            are = "character is damaged. It is" if text.damaged == 1 else "characters are damaged. They are"
+            self.notes.append(f"{text.damaged:,} {are} shown as “\ufffd”; the rest is {text.encoding}.")
         self.dialect = dialect.sniff(self.path)
         self.notes += self.dialect.notes
 
@@ -175,11 +177,16 @@ class _Reading:
                     if mended.rejected
                     else "The file has column names but no rows. Choose a file with at least one line below its header."
                 )
-            rows = self._copy(clean, 0, self._share(30, 45, "Reading the rows"))
+            try:
+                rows = self._copy(clean, 0, self._share(30, 45, "Reading the rows"))
+            except duckdb.OutOfMemoryException:
+                raise
+            except duckdb.Error:
+                rows = None
             clean.unlink()
             if rows != mended.rows:
                 raise FileRefused(
-                    f"The lines of this file cannot be told apart: {mended.rows:,} were written and {rows:,} read. "
+                    f"The lines of this file cannot be told apart: {mended.rows:,} were written, {rows or 0:,} read. "
                     "Save it again as CSV, with quotes around cells that hold line breaks."
                 )
             self._say_mended(mended)

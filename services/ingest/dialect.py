@@ -10,6 +10,7 @@ from pathlib import Path
 
 from services.errors import FileRefused
 from services.ingest.records import Record, lines, records
+from services.table import ROW_NUMBER
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 NO_DELIMITER = "\x1f"  # for a table of one column: it never stands in a text
@@ -203,15 +204,20 @@ def _is_value(cell: str) -> bool:
 
 def unique(header: list[str]) -> tuple[list[str], list[str]]:
     """Give every column a name of its own, whatever the case, and say what was changed."""
-    taken = {name.lower() for name in header}
+    taken = {name.lower() for name in header} | {ROW_NUMBER}
     names: list[str] = []
     notes = []
     for place, name in enumerate(header, start=1):
         base = name or f"column_{place}"
         chosen, number = base, 2
-        while chosen.lower() in {n.lower() for n in names} or (chosen != name and chosen.lower() in taken):
+        used = {ROW_NUMBER, *(n.lower() for n in names)}
+        while chosen.lower() in used or (chosen != name and chosen.lower() in taken):
             chosen, number = f"{base}_{number}", number + 1
-        if name and chosen != name:
+        if name.lower() == ROW_NUMBER:
+            notes.append(
+                f"The name {name} is taken by the number of a row. The column at place {place} is now {chosen}."
+            )
+        elif name and chosen != name:
             notes.append(f"Two columns are named {name}. The one at place {place} is now {chosen}.")
         names.append(chosen)
     nameless = [names[place] for place, name in enumerate(header) if not name]

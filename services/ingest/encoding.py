@@ -104,7 +104,8 @@ def inspect(source: Path, watch: Callable[[float], None]) -> Text:
             if not block.isascii() or strict.getstate()[0]:
                 # A lead byte of UTF-8 is 0xC2 or more; what is replaced is damage, unless it was U+FFFD before.
                 wide += len(block.translate(None, _BELOW_C2))
-                damaged += strict.decode(block).count("\ufffd") - block.count(b"\xef\xbf\xbd")
+                meant = block.count(_REPLACED) + (ending[-2:] + block[:2]).count(_REPLACED)
+                damaged += strict.decode(block).count("\ufffd") - meant
                 undefined += len(block) - len(block.translate(None, _NOT_1252))
             cut = max(block.rfind(b"\n"), block.rfind(b"\r"))
             run = run + len(block) if cut < 0 else len(block) - cut - 1
@@ -162,6 +163,7 @@ def rewrite(source: Path, text: Text, target: Path, watch: Callable[[float], Non
         out.write(decoder.decode(b"", True).replace("\0", "").encode("utf-8", "replace"))
 
 
+_REPLACED = "\ufffd".encode()
 _BELOW_C2 = bytes(range(0xC2))
 _NOT_1252 = bytes([0x81, 0x8D, 0x8F, 0x90, 0x9D])
 

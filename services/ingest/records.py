@@ -11,6 +11,7 @@ import csv
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,7 +108,6 @@ def _cells(
             csv.reader(
                 needed(),
                 delimiter=delimiter,
-                doublequote=escape is None,
                 escapechar=escape,
                 skipinitialspace=True,
                 strict=strict,
@@ -143,30 +143,40 @@ def mend(
                 report(line)
             if not raw.strip(" \t" if delimiter != "\t" else " "):
                 continue
-            if fault == ODD and len(cells := raw.split(delimiter)) == width:
-                done.odd_quotes += 1
-                raw = delimiter.join(_quoted(cell, escape) for cell in cells)
+            if fault == ODD:
+                cells = raw.split(delimiter)
             elif cells is None:
                 done.rejected += 1
                 refused.writerow([line, fault, raw[:10_000]])
                 continue
             extra = len(cells) - width
-            if extra > 0:
-                if any(cell.strip() for cell in cells[width:]):
-                    done.rejected += 1
-                    reason = f"{len(cells):,} cells, where the table has {width:,} columns"
-                    refused.writerow([line, reason, raw[:10_000]])
-                    continue
-                raw = delimiter.join(_quoted(cell, escape) for cell in cells[:width])
-            elif extra < 0:
+            if extra > 0 and any(cell.strip() for cell in cells[width:]):
+                done.rejected += 1
+                reason = f"{len(cells):,} cells, where the table has {width:,} columns"
+                refused.writerow([line, reason, raw[:10_000]])
+                continue
+            done.odd_quotes += fault == ODD
+            if extra < 0:
                 done.padded += 1
-                raw += delimiter * -extra
                 short_at = line
+            if '"' in raw or (escape and escape in raw):
+                # Never as it stands: what reads it next might part it in another way.
+                stood = cells if fault == ODD else _as_written(raw, cells, delimiter)
+                cells = [_quoted(cell, escape) for cell in stood]
+            raw = delimiter.join([*cells[:width], *[""] * -extra])
             out.write(raw + "\n")
             done.rows += 1
             last = line
         done.cut_off = bool(done.rows) and short_at == last
     return done
+
+
+def _as_written(raw: str, cells: list[str], delimiter: str) -> Iterator[str]:
+    """The cells of `raw` with the spaces that stand before those without quotes, which the csv module drops."""
+    pieces = iter(raw.split(delimiter))
+    for cell in cells:
+        first, *_ = islice(pieces, cell.count(delimiter) + 1)
+        yield first if first.lstrip(" ") == cell else cell
 
 
 def _quoted(cell: str, escape: str | None) -> str:

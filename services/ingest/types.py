@@ -4,7 +4,8 @@ A type is only taken when every filled cell reads as it, but for misfits: at mos
 cells and at most 1,000 of them. A misfit becomes missing, and is counted and quoted. DuckDB's own
 casts are too kind to decide ('1.5' is the whole number 2, '0x1F' is 31, '02134' is 2134), so each
 has a pattern before it. Whatever could lose something stays text: leading zeros, integers of 19
-digits and more, thousands separators, currency signs, times without a day.
+digits and more, thousands separators, currency signs, times without a day. A float is taken only
+where it holds every number as it is written; else a decimal is, of up to 37 digits.
 """
 
 from __future__ import annotations
@@ -27,11 +28,15 @@ MOST_MISFITS = 1_000
 MISFIT_SHARE = 0.01
 SAMPLE = 20_000
 
+_WHOLE = 2**53  # a float holds every integer up to here
+_FIGURES = 17  # a float is told from every other by so many digits: more were never one
+_MOST_DIGITS = 37  # of 38, so that a difference still fits
 _FLAGS = (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"))
 _FORMATTED = r"\d{1,2}([/.-])\d{1,2}\1(\d{4}|\d{2})"
 _TIME = r"([ T]+)(\d{1,2}:\d{2})(:\d{2})?([.]\d{1,6})?( ?[AaPp][Mm])?"
 _NUM = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?"
-_ISO = "[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
+_YEAR = "(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"  # the calendar has no year 0
+_ISO = _YEAR + "-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
 _DATE_WORDS = frozenset({"date", "day", "datum", "dt", "ymd", "yyyymmdd", "fecha", "jour", "tag"})
 _KEY_WORDS = frozenset(
     {"id", "key", "code", "no", "nr", "num", "number", "sku", "zip", "zipcode", "postcode", "uuid", "guid", "isbn"}
@@ -72,8 +77,9 @@ class Candidate:
 
     def parsed(self, form: str) -> str:
         """SQL: the cell as a TIMESTAMP by the strptime format `form`, NULL when it is none."""
+        pattern = self.pattern.replace("[0-9]{4}", _YEAR)
         return (
-            f"CASE WHEN regexp_full_match({self.cell}, {literal(self.pattern)}) "
+            f"CASE WHEN regexp_full_match({self.cell}, {literal(pattern)}) "
             f"THEN try_strptime({self.cell}, {literal(form)}) END"
         )
 
@@ -89,8 +95,11 @@ class Candidate:
         cast = f"try_cast({self.cell} AS TIMESTAMP)"
         if self.proved.get("offsets", 1):
             moved = f"try_cast({self.cell} AS TIMESTAMPTZ) AT TIME ZONE 'UTC'"
-            cast = f"CASE WHEN {self.offset} THEN {moved} ELSE {cast} END"
-        return f"CASE WHEN regexp_full_match({self.cell}, {literal(_ISO)}) THEN {cast} END"
+            kept = f"CASE WHEN year({moved}) BETWEEN 1 AND 9999 THEN {moved} END"
+            cast = f"CASE WHEN {self.offset} THEN {kept} ELSE {cast} END"
+        # Midnight at its end is in the year 10,000.
+        known = f"left({self.cell}, 13) NOT IN ('9999-12-31T24', '9999-12-31 24')"
+        return f"CASE WHEN regexp_full_match({self.cell}, {literal(_ISO)}) AND {known} THEN {cast} END"
 
     @property
     def fits(self) -> str:
@@ -106,12 +115,19 @@ class Candidate:
             dotted = f"contains({number}, '.')"
             powered = f"(contains({number}, 'e') OR contains({number}, 'E'))"
             whole = f"{fits} AND NOT {dotted} AND NOT {powered}"
+            digits = f"ltrim({cell}, '+-')"
+            # What costs little and is true of few comes first: with fewer characters a float holds every digit.
+            long = f"length({number}) > 16 AND {fits} AND {dotted} AND NOT {powered}"
+            held = f"try_cast({number} AS DOUBLE)::VARCHAR"
+            parted = f"try_cast({number} AS DECIMAL(38,18)) <> try_cast({held} AS DECIMAL(38,18))"
             return [
                 *found,
                 Proof("fits", f"count(*) FILTER ({fits})"),
                 Proof("whole", f"count(*) FILTER ({whole})"),
-                Proof("zeros", f"count(*) FILTER ({whole} AND starts_with({cell}, '0') AND length({cell}) > 1)"),
-                Proof("long", f"count(*) FILTER ({whole} AND length(ltrim({cell}, '+-')) > 18)"),
+                Proof("zeros", f"count(*) FILTER ({cell} < '1' AND {whole} AND starts_with({digits}, '0') AND length({digits}) > 1)"),
+                Proof("long", f"count(*) FILTER (length({cell}) > 18 AND {whole} AND length({digits}) > 18)"),
+                Proof("rounded", f"count(*) FILTER ({long} AND {held} <> {number} AND coalesce({parted}, true))"),
+                Proof("figures", f"coalesce(max(length(trim(replace({number}, '.', ''), '+-0'))) FILTER ({long}), 0)"),
                 Proof("scale", f"max(length({number}) - strpos({number}, '.')) FILTER ({fits} AND {dotted})"),
                 # A sign counts as a digit: the bound is safe, and cheaper.
                 Proof("digits", f"max(CASE WHEN {dotted} THEN strpos({number}, '.') - 1 ELSE length({cell}) END) "
@@ -210,13 +226,13 @@ def suspect(name: str, raw: str, sample: Sequence[str | None], *, rows: int, com
         match = re.compile(pattern, **flags).fullmatch
         return filled - sum(count for cell, count in cells.items() if match(cell)) <= min(most, filled // 2)
 
-    lowered = {cell.lower() for cell in list(cells)[:3]} if len(cells) <= 4 else set()
+    sides = {cell.lower() for cell in cells} if len(cells) <= 4 else set()
     for pair in _FLAGS:
-        if {cell.lower() for cell in cells} == set(pair) if len(cells) <= 4 else lowered == set(pair):
+        if sides == set(pair):
             candidate.reads_as, candidate.formats = "flag", pair
             return candidate
     if reads("[0-9]{8}") and set(words(name)) & _DATE_WORDS and _are_days(cells, most):
-        candidate.reads_as, candidate.formats, candidate.pattern = "date", ("%Y%m%d",), "[0-9]{8}"
+        candidate.reads_as, candidate.formats, candidate.pattern = "date", ("%Y%m%d",), "[0-9]{4}[0-9]{2}[0-9]{2}"
     elif reads(_NUM):
         candidate.reads_as = "number"
     elif comma and reads(r"[+-]?(\d+|\d*,\d+)") and not _may_be_thousands(cells):
@@ -341,12 +357,16 @@ def decide(candidate: Candidate, rows: int) -> Decided:
 def _decide_number(candidate: Candidate, rows: int) -> Decided | None:
     found, name = candidate.proved, candidate.name
     filled, misfits = found["filled"], found["filled"] - found["fits"]
-    if found["zeros"] or found["long"]:
+    scale, digits = found["scale"] or 0, found["digits"] or 0
+    wide = max(-(found["low"] or 0), found["high"] or 0) > _WHOLE and found["whole"] < found["fits"]
+    exact = not found["powers"] and digits + scale <= _MOST_DIGITS
+    if found["zeros"] or found["long"] or ((wide or found["figures"] > _FIGURES) and not exact):
         if found["fits"] < filled - allowed(filled):
             return None
         notes = ()
-        if found["long"]:
-            notes = (f"{name} holds integers of more than 18 digits. It stays text, so that no digit is lost.",)
+        if not found["zeros"]:
+            what = "integers of more than 18 digits" if found["long"] else "numbers of more than 15 digits"
+            notes = (f"{name} holds {what}. It stays text, so that no digit is lost.",)
         return Decided(
             column=ColumnType(name=name, kind="identifier", sql="VARCHAR"),
             value=as_text(candidate, rows),
@@ -365,10 +385,11 @@ def _decide_number(candidate: Candidate, rows: int) -> Decided | None:
         )
     else:
         kind = "decimal"
-        scale, digits = found["scale"] or 0, found["digits"]
-        exact = not found["powers"] and 0 < scale <= 4 and digits + scale <= 18
-        precision = 9 if digits + scale <= 9 else 18
-        sql, width = (f"DECIMAL({precision},{scale})", 4 if precision == 9 else 8) if exact else ("DOUBLE", 8)
+        total = digits + scale
+        precision, width = (9, 4) if total <= 9 else (18, 8) if total <= 18 else (total, 16)
+        sql, money = f"DECIMAL({precision},{scale})", 0 < scale <= 4 and precision <= 18
+        if not exact or not (money or wide or found["rounded"]):
+            sql, width = "DOUBLE", 8
     test = candidate.is_number
     # Where all cells fit, none of the tokens for missing but NaN is a number to the cast.
     bare = candidate.raw if not misfits and sql != "DOUBLE" and not candidate.comma else candidate.number

@@ -11,7 +11,7 @@ from typing import Any
 
 from services import datasets, params, results, roles
 from services.analysis import Result, find
-from services.errors import FileRefused
+from services.errors import FileRefused, NotFound
 from services.jobs import checkpoints
 from services.jobs.record import Record
 from services.jobs.running import Running
@@ -34,7 +34,10 @@ def perform(job: Record, folder: Path, spill: Path, say: Say) -> dict[str, Any]:
 def _analyse(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: int) -> dict[str, Any]:
     analysis = find(job.slug)
     assert job.dataset is not None
-    table = Table.open(workspace.dataset(job.dataset), spill=spill, memory_mb=buffer)
+    try:
+        table = Table.open(workspace.dataset(job.dataset), spill=spill, memory_mb=buffer)
+    except NotFound:
+        raise NotFound("The dataset of this run was removed. Open it again and ask anew.") from None
     question = params.parse(analysis.params, job.params, table.schema)
     folder = workspace.result(job.key)
     if not job.partial:  # what an earlier run of the same question showed is not this one's
@@ -82,6 +85,8 @@ def _take_in(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: i
     else:
         upload = workspace.upload(job.params["upload"])
         source, name = upload / "content", job.params["name"]
+        if not source.exists():
+            raise NotFound(f"“{name}” is not here any more. Upload it again.")
     try:
         said = ingest(source, name, made, spill=spill, report=report(0), memory_mb=buffer)
     except FileRefused:
@@ -101,7 +106,7 @@ def _take_in(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: i
     began = time.time()
     described = profile(Table.open(made, spill=spill, memory_mb=buffer), report(100))
     write_json(made / datasets.PROFILE, {**described, "seconds": time.time() - began})
-    source.replace(made / datasets.ORIGINAL)
+    results.link(source, made / datasets.ORIGINAL)  # not moved: ended here, the job may be asked again
     dataset = datasets.name_of(said.content, said.schema)
     if not workspace.dataset(dataset).exists():
         datasets.keep(workspace, made, dataset)

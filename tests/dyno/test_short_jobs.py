@@ -35,6 +35,12 @@ def _files(dyno: Dyno) -> Counter[str]:
     return Counter(path.name for path in dyno.data.rglob("*") if path.is_file() and path.parent.name != "index")
 
 
+def _heavy(dyno: Dyno) -> set[str]:
+    """Which native libraries of the data stack the server's processes have loaded."""
+    maps = "".join(Path(f"/proc/{pid}/maps").read_text() for pid in dyno.pids())
+    return {each for each in ("numpy", "pandas", "pyarrow", "duckdb", "scipy", "sklearn") if f"/{each}" in maps}
+
+
 def _rests(dyno: Dyno) -> bool:
     """Nothing but the server runs, and no thread waits for a supervisor any more."""
     return not any("services.jobs" in each for each in dyno.programs())
@@ -71,10 +77,12 @@ def test_200_short_jobs_leave_nothing_behind(tmp_path: Path, capsys: pytest.Capt
         dyno.until(lambda: _rests(dyno), "the last job to be gone")
         dyno.until(lambda: _holds(dyno) == held, f"no more than {held}: {_holds(dyno)}", seconds=60)
         after, left = dyno.anonymous_mb(), _files(dyno) - files
+        heavy = _heavy(dyno)
         alone, kills = dyno.alone_mb(), dyno.oom_kills()
     with capsys.disabled():
         print(f"\n{JOBS} jobs: the server held {before:.1f} MB before, {after:.1f} MB after; {held}")
     assert after - before < GROWTH_MB
     assert left == {"record.json": JOBS, "log.txt": JOBS, "result.json": JOBS}
     assert kills == 0
+    assert heavy == set()
     assert alone <= IDLE_MB

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -105,6 +107,55 @@ def test_an_upload_that_was_cut_off_is_kept_apart_and_can_go_on(server: Server) 
     assert send(place, "PATCH", text[5_000:], Upload_Offset="5000")[0] == 204
     assert send(place, "DELETE")[0] == 204
     assert send(place, "HEAD")[0] == 404
+
+
+def test_uploads_that_stall_leave_the_server_to_others(server: Server) -> None:
+    client = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar := CookieJar()))
+    stalled = []
+    for _ in range(8):  # as many as the server has threads
+        begin = urllib.request.Request(f"{server.address}/_uploads", None, {"Upload-Length": "100"}, method="POST")
+        with client.open(begin) as answer:
+            place = answer.headers["Location"]
+        line = socket.create_connection(("127.0.0.1", server.port))
+        cookie = "; ".join(f"{each.name}={each.value}" for each in jar)
+        head = (
+            f"PATCH {place} HTTP/1.1\r\nHost: x\r\nCookie: {cookie}\r\nUpload-Offset: 0\r\nContent-Length: 100\r\n\r\n"
+        )
+        line.sendall(head.encode() + b"a")
+        stalled.append(line)
+    with contextlib.ExitStack() as lines:
+        for line in stalled:
+            lines.callback(line.close)
+        assert urllib.request.urlopen(f"{server.address}/healthz", timeout=15).status == 200
+
+
+def test_a_cancelled_upload_does_not_begin_after_all(visitor: Visitor, tmp_path: Path) -> None:
+    page = visitor.open()
+    page.evaluate(
+        "() => { tus.Upload.prototype.findPreviousUploads = "
+        "() => new Promise((found) => { window.found = () => found([]); }); }"
+    )
+    sent = []
+    page.on("request", lambda request: sent.append(request.url) if "/_uploads" in request.url else None)
+    _choose(page, _csv(tmp_path / "items.csv", "a,b\n1,2\n"))
+    page.locator("#upload").get_by_role("button", name="Cancel").click()
+    page.evaluate("window.found()")
+    page.wait_for_timeout(500)
+    assert sent == []
+    assert list(visitor.workspace.each("uploads")) == []
+
+
+def test_a_server_that_says_nothing_is_a_lost_connection(visitor: Visitor, server: Server) -> None:
+    """Ten seconds are a quarter of one here."""
+    page = visitor.context.new_page()
+    page.add_init_script(
+        "const timeout = AbortSignal.timeout.bind(AbortSignal); AbortSignal.timeout = (ms) => timeout(ms / 40);"
+    )
+    page.route("**/_pulse", lambda route: None)
+    page.goto(server.address)
+    expect(page.locator("#connection")).to_contain_text("Connection lost")
+    page.unroute("**/_pulse")
+    expect(page.locator("#connection")).to_be_empty()
 
 
 def test_a_table_without_date_or_amount_says_what_rfm_misses(visitor: Visitor, server: Server, tmp_path: Path) -> None:

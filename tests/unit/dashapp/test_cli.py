@@ -343,6 +343,23 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_anything_runs(shel
         assert "Reading" not in answer.progress
 
 
+def test_a_folder_that_is_there_and_takes_no_file_is_refused_before_anything_runs(
+    shell: Shell, purchases: Path
+) -> None:
+    for command in (["run", "rfm"], ["profile"]):
+        answer = shell.run(*command, purchases, "--out", "/proc")
+        assert refused(answer, "“/proc” cannot be written to", field="out")
+        assert "Reading" not in answer.progress
+
+
+def test_a_file_that_cannot_be_written_is_said_and_leaves_no_half(shell: Shell, purchases: Path) -> None:
+    for command, name in ((["run", "rfm"], "customers.csv"), (["profile"], "profile.json")):
+        (shell.folder / "out" / name).mkdir(parents=True)
+        answer = shell.run(*command, purchases, "--out", "out")
+        assert refused(answer, f"“out/{name}” could not be written: ", field="out")
+        assert [path for path in (shell.folder / "out").iterdir() if path.name.startswith(".")] == []
+
+
 def test_a_bad_setting_is_refused_by_name(shell: Shell, purchases: Path) -> None:
     assert refused(shell.run("run", "rfm", purchases, MEMORY_LIMIT_MB="lots"), "MEMORY_LIMIT_MB is “lots”")
 

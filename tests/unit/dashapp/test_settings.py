@@ -38,11 +38,19 @@ def test_an_empty_variable_is_no_variable() -> None:
 
 
 @pytest.mark.parametrize("text", ["many", "1.5", "-1", "0x10", "8050;", "1e3"])
-@pytest.mark.parametrize("name", ["PORT", "MEMORY_LIMIT_MB", "KEEP_DAYS"])
-def test_what_is_no_whole_number_is_refused_by_name(name: str, text: str) -> None:
+@pytest.mark.parametrize(("name", "low"), [("PORT", 1), ("MEMORY_LIMIT_MB", 1), ("RESERVE_MB", 0)])
+def test_what_is_no_whole_number_is_refused_by_name(name: str, low: int, text: str) -> None:
     with pytest.raises(BadSetting) as refused:
         Settings.read({name: text})
-    assert str(refused.value) == f"{name} is “{text}”, and a whole number from 0 up is needed."
+    assert str(refused.value) == f"{name} is “{text}”, and a whole number from {low} up is needed."
+
+
+@pytest.mark.parametrize("name", ["PORT", "MEMORY_LIMIT_MB", "EVICT_EVERY_S", "UPLOAD_LIMIT_MB", "KEEP_DAYS"])
+def test_nothing_is_refused_where_it_cannot_be_meant(name: str) -> None:
+    with pytest.raises(BadSetting) as refused:
+        Settings.read({name: "0"})
+    assert str(refused.value) == f"{name} is “0”, and a whole number from 1 up is needed."
+    Settings.read({name: "1"})
 
 
 @pytest.mark.parametrize(

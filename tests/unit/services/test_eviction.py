@@ -1,6 +1,9 @@
 """Who goes first: large tables that nobody opened; a dataset, a fact or a note never."""
 
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from services import eviction
 from services.eviction import DAY, Entry
 from services.workspace import Home, Workspace, new_id
+from tests.waiting import until
 
 MB = 1 << 20
 NOW = 1_000_000_000.0
@@ -43,9 +47,9 @@ def result(workspace: Workspace, mb: float, *, made: float, opened: float) -> Pa
     return table
 
 
-def sweep(home: Home, **how: float) -> list[Path]:
+def sweep(home: Home, live: set[str] | None = None, **how: float) -> list[Path]:
     rules = {"over_mb": 50.0, "budget_mb": 10_000.0, "since": NOW - 300, "now": NOW} | how
-    return [entry.path for entry in eviction.sweep(home, **rules)]
+    return [entry.path for entry in eviction.sweep(home, live=live or set(), **rules)]
 
 
 @pytest.mark.parametrize(
@@ -100,19 +104,69 @@ def test_a_dataset_its_original_and_its_profile_are_never_candidates(home: Home,
     folder = workspace.dataset(new_id())
     names = ("data_full.parquet", "data.parquet", "original", "profile.json", "dataset.json", "rejects.csv")
     kept = [write(folder / name, 500 * MB, NOW - 30 * DAY) for name in names]
-    assert list(eviction.entries(home)) == []
+    assert list(eviction.entries(home, set())) == []
     assert sweep(home, over_mb=0, budget_mb=0) == []
     assert all(path.exists() for path in kept)
 
 
-def test_a_result_that_is_not_finished_is_not_touched(home: Home, workspace: Workspace) -> None:
+def unfinished(workspace: Workspace, mb: float, at: float) -> Path:
+    """What a run that ended early left: a step, a table beside it, the result so far."""
     folder = workspace.result(new_id())
-    kept = [
-        write(folder / "rows.parquet", 60 * MB, NOW - 2 * DAY),
-        write(folder / "steps" / "0" / "value.parquet", 60 * MB, NOW - 2 * DAY),
-    ]
-    assert sweep(home, over_mb=0, budget_mb=0) == []
-    assert all(path.exists() for path in kept)
+    write(folder / "steps" / "0" / "value.parquet", int(mb / 2 * MB), at)
+    write(folder / "steps" / "tables" / "rows.parquet", int(mb / 4 * MB), at)
+    write(folder / "partial" / "1" / "rows.parquet", int(mb / 4 * MB), at)
+    write(folder / "partial" / "1" / "result.json", 0, at)
+    return folder
+
+
+def test_steps_that_nobody_works_on_go_together_after_a_day(home: Home, workspace: Workspace) -> None:
+    old, new, small = (unfinished(workspace, mb, NOW - at) for mb, at in ((60, DAY + 1), (60, DAY - 1), (40, DAY + 1)))
+    assert sweep(home) == [old]
+    assert not old.exists()
+    assert len(list(new.rglob("*.parquet"))) == len(list(small.rglob("*.parquet"))) == 3
+
+
+def test_a_step_written_today_keeps_the_others_of_its_question(home: Home, workspace: Workspace) -> None:
+    folder = unfinished(workspace, 60, NOW - 2 * DAY)
+    write(folder / "steps" / "1" / "value.json", 10, NOW - 100)
+    assert sweep(home) == []
+
+
+def test_what_a_live_job_works_on_is_never_touched(home: Home, workspace: Workspace) -> None:
+    tried, again = unfinished(workspace, 60, NOW - 2 * DAY), result(workspace, 60, made=NOW - 1_000, opened=NOW - 900)
+    export = write(again.parent / "exports" / "rows.csv", 60 * MB, NOW - 2 * DAY)
+    keys = {tried.name, again.parent.name}
+    assert list(eviction.entries(home, keys)) == []
+    assert sweep(home, keys, over_mb=0, budget_mb=0) == []
+    assert len(list(tried.rglob("*.parquet"))) == 3
+    assert again.exists()
+    assert export.exists()
+
+
+def test_steps_and_exports_are_in_the_budget_and_the_oldest_go_first(home: Home, workspace: Workspace) -> None:
+    steps = unfinished(workspace, 40, NOW - 900)
+    table = result(workspace, 30, made=NOW - 1_000, opened=NOW - 600)
+    first = write(table.parent / "exports" / "rows.csv", 20 * MB, NOW - 800)
+    second = write(table.parent / "exports" / "rows.xlsx", 10 * MB, NOW - 700)
+    assert sweep(home, budget_mb=100) == []
+    assert sweep(home, budget_mb=61) == [steps]
+    assert sweep(home, budget_mb=45) == [first]
+    assert sweep(home, budget_mb=0) == [second, table]
+    assert (table.parent / "result.json").exists()
+
+
+def test_steps_beside_a_finished_result_go_without_it(home: Home, workspace: Workspace) -> None:
+    table = result(workspace, 1, made=NOW - 2 * DAY, opened=NOW - 100)
+    write(table.parent / "steps" / "0" / "value.parquet", 60 * MB, NOW - 2 * DAY)
+    assert sweep(home) == [table.parent]
+    assert sorted(path.name for path in table.parent.iterdir()) == ["result.json", "rows.parquet", "small.json"]
+
+
+def test_a_table_that_a_step_names_counts_once(home: Home, workspace: Workspace) -> None:
+    folder = unfinished(workspace, 40, NOW - 900)
+    before = sum(entry.bytes for entry in eviction.entries(home, set()))
+    os.link(folder / "steps" / "tables" / "rows.parquet", folder / "partial" / "1" / "again.parquet")
+    assert sum(entry.bytes for entry in eviction.entries(home, set())) == before == 40 * MB
 
 
 def test_a_reader_that_has_the_file_open_keeps_it(home: Home, workspace: Workspace) -> None:
@@ -135,9 +189,9 @@ def age(folder: Path, at: float) -> None:
 def test_a_workspace_is_forgotten_after_days_without_use(home: Home, workspace: Workspace) -> None:
     result(workspace, 1, made=NOW, opened=NOW)
     age(workspace.folder, NOW - 7 * DAY + 60)
-    eviction.forget(home, days=7, now=NOW)
+    eviction.forget(home, days=7, now=NOW, awaited=set())
     assert workspace.folder.exists()
-    eviction.forget(home, days=7, now=NOW + 120)
+    eviction.forget(home, days=7, now=NOW + 120, awaited=set())
     assert not workspace.folder.exists()
     assert (home.root / "visitors").exists()
 
@@ -146,7 +200,7 @@ def test_opening_a_result_is_use(home: Home, workspace: Workspace) -> None:
     table = result(workspace, 1, made=NOW, opened=NOW)
     age(workspace.folder, NOW - 8 * DAY)
     os.utime(table, (NOW - DAY, NOW - DAY))
-    eviction.forget(home, days=7, now=NOW)
+    eviction.forget(home, days=7, now=NOW, awaited=set())
     assert table.exists()
 
 
@@ -156,9 +210,49 @@ def test_an_unfinished_upload_is_given_up_after_a_day_without_a_byte(home: Home,
         write(folder / "content", 10, NOW)
         age(folder, NOW - 2 * DAY)
     os.utime(growing / "content", (NOW - 60, NOW - 60))
-    eviction.forget(home, days=7, now=NOW)
+    eviction.forget(home, days=7, now=NOW, awaited=set())
     assert not old.exists()
     assert growing.exists()
+
+
+def test_an_upload_that_a_job_waits_to_read_stays(home: Home, workspace: Workspace) -> None:
+    waiting, left = workspace.upload(new_id()), workspace.upload(new_id())
+    for folder in (waiting, left):
+        write(folder / "content", 10, NOW)
+        age(folder, NOW - 2 * DAY)
+    eviction.forget(home, days=7, now=NOW, awaited={waiting.name})
+    assert waiting.exists()
+    assert not left.exists()
+
+
+COME_AND_GO = """
+import pathlib, secrets, shutil, sys
+
+while True:
+    visitor = pathlib.Path(sys.argv[1]) / secrets.token_hex(16)
+    for name in ("result.json", "rows.parquet", "exports/rows.csv", "steps/0/value.json", "partial/1/result.json"):
+        for kind in ("results", "datasets", "uploads"):
+            file = visitor / kind / secrets.token_hex(16) / name
+            file.parent.mkdir(parents=True)
+            file.write_text("{}")
+    shutil.rmtree(visitor, ignore_errors=True)
+"""
+
+
+def test_what_goes_while_it_is_looked_at_is_no_error(home: Home) -> None:
+    """Visitors delete, jobs end and other workers sweep at the same time."""
+    visitors = home.root / "visitors"
+    others = [subprocess.Popen([sys.executable, "-c", COME_AND_GO, str(visitors)]) for _ in range(2)]
+    try:
+        until(lambda: any(visitors.iterdir()))
+        for _ in range(100):
+            eviction.sizes(home)
+            eviction.forget(home, days=7, now=time.time(), awaited=set())
+            sweep(home, budget_mb=0)
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
 
 
 def test_sizes_count_what_lies_on_disk(home: Home, workspace: Workspace) -> None:

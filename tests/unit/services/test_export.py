@@ -140,6 +140,31 @@ def test_a_workbook_loses_no_digit_and_no_early_day(tmp_path: Path) -> None:
     assert rows == [["123456789012345678", "1850-01-02"], [5, dt.datetime(2020, 1, 2)]]
 
 
+def test_a_workbook_says_that_a_text_is_too_long_for_its_cells(tmp_path: Path) -> None:
+    fits = put(tmp_path, pd.DataFrame({"col": ["x" * 32_767]}))
+    assert cells(written(fits, tmp_path, "xlsx"))[1:] == [["x" * 32_767]]
+    long = put(tmp_path, pd.DataFrame({"col": ["x" * 40_000]}))
+    said = "A cell of a workbook takes 32,767 characters, and “col” has one of 40,000. Export it as CSV."
+    with pytest.raises(DataError, match=said):
+        written(long, tmp_path, "xlsx")
+
+
+def test_a_workbook_keeps_every_digit_of_a_decimal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "SMALL", 0)
+    money = [Decimal("1234567890123456.78"), Decimal("9999999999999.99"), Decimal("5.50")]
+    rows = cells(written(put(tmp_path, pd.DataFrame({"money": money}), "parquet"), tmp_path, "xlsx"))[1:]
+    assert rows == [["1234567890123456.78"], [9_999_999_999_999.99], [5.5]]
+
+
+def test_an_export_that_ends_early_leaves_nothing_where_exports_lie(tmp_path: Path) -> None:
+    found = put(tmp_path, pd.DataFrame({"col": ["x" * 40_000]}))
+    (tmp_path / "exports").mkdir()
+    target = tmp_path / "exports" / "items.xlsx"
+    with pytest.raises(DataError):
+        export.write(found, {"table": "items", "format": "xlsx"}, target, spill=tmp_path / "spill")
+    assert list((tmp_path / "exports").iterdir()) == []
+
+
 def test_a_large_table_is_written_in_blocks_in_its_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(results, "SMALL", 0)
     monkeypatch.setattr(export, "SLICE", 1_000)
@@ -167,6 +192,19 @@ def test_markdown_says_question_facts_caveats_and_the_head_of_each_table(stored:
         "| =1+1 | 1 | 10.1 | 0.1 | True | 2020-02-29 | 2020-02-29T12:30:01 |",
         '| a "b", c\\|d | -2 | -0.05 | 0.333333 | False |  |  |',
     ]
+
+
+def test_markdown_rounds_no_amount_to_six_digits(tmp_path: Path) -> None:
+    text = written(put(tmp_path, pd.DataFrame({"paid": [99_999.99, 1_000.0, 12.345678]})), tmp_path, "md").read_text()
+    assert "| 99,999.99 |\n| 1,000.00 |\n| 12.3457 |" in text
+
+
+def test_markdown_keeps_facts_and_question_each_in_its_place(tmp_path: Path) -> None:
+    about = {"slug": "x", "title": "X", "params": {"item": "a|b\r\nc"}, "rows_used": 1, "rows_total": 1}
+    results.put(tmp_path / "r", Result(facts={"a_b": "x|y\nz"}, tables={}), about, tmp_path / "spill")
+    text = export.markdown(results.get(tmp_path / "r"), tmp_path / "spill")
+    assert "Asked: item = a\\|b c.\n" in text
+    assert "| a b | x\\|y z |" in text
 
 
 def test_markdown_shows_a_head_and_says_of_how_many(tmp_path: Path) -> None:

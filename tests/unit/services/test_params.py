@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.analyses.rfm import RfmParams
 from services.errors import ParamError
 from services.params import (
     Choice,
@@ -39,6 +40,7 @@ class Asked:
     said: Annotated[str | None, Column("Said", kind="text", role="text")] = None
     extra: Annotated[tuple[str, ...], Column("Extra", many=True)] = ()
     count: Annotated[int, Number("Count", low=3, high=10)] = 5
+    rows: Annotated[int, Number("Rows", low=1, high=1e9)] = 1_000
     share: Annotated[float, Number("Share", low=0.5, high=0.99, step=0.01)] = 0.8
     how: Annotated[str, Choice("How", options={"keep": "Keep", "exclude": "Leave out"})] = "keep"
     loud: Annotated[bool, Flag("Loud")] = False
@@ -68,12 +70,12 @@ def test_defaults_fill_what_is_not_given() -> None:
 
 def test_everything_given_as_the_browser_sends_it() -> None:
     asked = ask(
-        worth="paid", said="note", extra=["age", "city"], count=7, share=0.95, how="exclude", loud=True,
+        worth="paid", said="note", extra=["age", "city"], count=7, share=0.95, how="keep", loud=True,
         until="2018-01-02T00:00:00", title="Mine", some=["a", 1], one="b",
     )  # fmt: skip
     assert asked == Asked(
         who="customer", when="bought", worth="paid", said="note", extra=("age", "city"), count=7, share=0.95,
-        how="exclude", loud=True, until=dt.date(2018, 1, 2), title="Mine", some=("a", "1"), one="b",
+        how="keep", loud=True, until=dt.date(2018, 1, 2), title="Mine", some=("a", "1"), one="b",
     )  # fmt: skip
 
 
@@ -116,6 +118,12 @@ def test_empty_clears_what_may_be_empty_and_leaves_the_default_of_a_choice() -> 
         ("count", "five", "Count: a whole number from 3 to 10."),
         ("count", True, "Count: a whole number from 3 to 10."),
         ("count", "nan", "Count: a whole number from 3 to 10."),
+        ("count", "1,2", "Count: a whole number from 3 to 10."),
+        ("count", "0_5", "Count: a whole number from 3 to 10."),
+        ("rows", "120,00", "Rows: a whole number from"),
+        ("rows", "1200,000", "Rows: a whole number from"),
+        ("rows", "1,200 000", "Rows: a whole number from"),
+        ("rows", ",120,000", "Rows: a whole number from"),
         ("count", [5], "Count: a whole number from 3 to 10."),
         ("share", 0.4999, "Share: from 0.5 to 0.99."),
         ("share", float("inf"), "Share: from 0.5 to 0.99."),
@@ -124,6 +132,9 @@ def test_empty_clears_what_may_be_empty_and_leaves_the_default_of_a_choice() -> 
         ("loud", "perhaps", "Loud: say true or false."),
         ("loud", 1, "Loud: say true or false."),
         ("until", "2018-13-01", "Until: give a day as 2018-01-31."),
+        ("until", "2018-01-31 or so", "Until: give a day as 2018-01-31."),
+        ("until", "2018-01-31T12:30:00", "Until: give a day as 2018-01-31."),
+        ("until", "2018-W05-3", "Until: give a day as 2018-01-31."),
         ("until", "yesterday", "Until: give a day as 2018-01-31."),
         ("title", "far too long for it", "Title: a text of at most 10 characters."),
         ("title", 7, "Title: a text of at most 10 characters."),
@@ -162,8 +173,55 @@ def test_a_table_without_a_fitting_column_says_so() -> None:
 def test_canonical_values_survive_json_and_parse(**given: Any) -> None:
     asked = Asked(**GIVEN, **given | {"some": tuple(given["some"])})
     again = parse(Asked, json.loads(json.dumps(canonical(asked))), SHOP)
-    # A text of blanks only is an empty one.
-    assert canonical(again) == canonical(asked) | ({} if given["title"].strip() else {"title": ""})
+    # A text of blanks only is an empty one; what does not matter is not kept.
+    blank = {} if given["title"].strip() else {"title": ""}
+    assert canonical(again) == canonical(asked) | blank | ({} if given["loud"] else {"some": []})
+
+
+@pytest.mark.parametrize(
+    ("written", "rows"),
+    [
+        ("120,000", 120_000), ("120 000", 120_000), ("120\u202f000", 120_000), ("120\u00a0000", 120_000),
+        ("1,200,000", 1_200_000), ("120000", 120_000), ("999", 999),
+    ],
+)  # fmt: skip
+def test_a_whole_number_may_be_written_in_thousands(written: str, rows: int) -> None:
+    assert ask(rows=written).rows == rows
+
+
+def test_a_number_with_decimals_is_never_read_in_thousands() -> None:
+    with pytest.raises(ParamError, match="Share: from"):
+        ask(share="0,950")
+
+
+def test_columns_are_each_taken_once() -> None:
+    assert ask(extra=["age", "city", "age"]).extra == ("age", "city")
+    assert ask(extra=[]).extra == ()
+
+
+def test_columns_that_are_needed_are_one_or_more() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Needed:
+        by: Annotated[tuple[str, ...], Column("By", many=True)]
+
+    with pytest.raises(ParamError, match=r"By: choose one or more\.") as refused:
+        parse(Needed, {"by": []}, SHOP)
+    assert refused.value.field == "by"
+
+
+def test_what_does_not_matter_is_neither_checked_nor_part_of_the_question() -> None:
+    plain = canonical(ask(how="exclude"))
+    assert canonical(ask(how="exclude", some=["a"])) == plain
+    assert canonical(ask(how="exclude", loud=True, some=object())) == plain | {"loud": True}
+    assert ask(loud=True, some=["a"]).some == ("a",)
+
+
+def test_rfm_asks_the_same_with_and_without_the_columns_it_does_not_need() -> None:
+    given = {"customer": "customer", "date": "bought", "amount": "paid"}
+    alone = canonical(parse(RfmParams, given, SHOP))
+    assert canonical(parse(RfmParams, {**given, "quantity": "age", "price": "paid"}, SHOP)) == alone
+    both = parse(RfmParams, {**given, "amount": " ", "quantity": "age", "price": "paid"}, SHOP)
+    assert (both.amount, both.quantity, both.price) == (None, "age", "paid")
 
 
 def test_the_same_question_has_one_canonical_form() -> None:

@@ -246,3 +246,45 @@ def test_real_tables_agree_with_pandas_column_by_column(source: Path, tmp_path: 
             assert (one["count"], one["distinct"]) == (values.count(), values.nunique())
             assert dict(one["top"]) == {value: counts[value] for value, _ in one["top"]}
             assert [count for _, count in one["top"]] == counts.head(10).tolist()
+
+
+@pytest.mark.parametrize(
+    "name", ["v", "V", "n", "h", "u", "place", "less", "rows", "values", "count", "rowid", "twice"]
+)
+def test_no_name_of_a_column_is_taken_for_one_of_ours(name: str) -> None:
+    for text, number in ((name, "other"), ("other", name)):
+        found = profile(Table.of(pd.DataFrame({text: ["a", "b", "a", "a"], number: [1, 2, 1, 3]})), quiet)
+        words, numbers = found["columns"]
+        assert (found["duplicates"], words["top"]) == (1, [["a", 3], ["b", 1]])
+        assert (numbers["sum"], numbers["median"], numbers["distinct"]) == (7, 1.5, 3)
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ("9999-12-30", "9999-12-31"), ("9999-12-31", "9999-12-31"), ("0001-01-01", "0001-01-02"),
+        ("0001-01-01", "0001-12-31"), ("2020-01-01", "9999-12-31"), ("0001-01-01", "9999-12-31"),
+        ("9999-12-31 23:00:00", "9999-12-31 23:59:59.999999"), ("2020-01-01 10:00:00", "9999-12-31 23:59:59.999999"),
+    ],
+)  # fmt: skip
+def test_days_at_the_ends_of_the_calendar_have_a_histogram(first: str, last: str, tmp_path: Path) -> None:
+    source = tmp_path / "content"
+    source.write_text(f"x,n\n{first},1\n{last},2\n")
+    found = column(taken(source, tmp_path / "made"))
+    assert (found["min"], found["max"]) == (first.replace(" ", "T"), last.replace(" ", "T"))
+    assert sum(found["histogram"]["counts"]) == 2
+    assert found["histogram"]["edges"] == sorted(found["histogram"]["edges"])
+
+
+def test_numbers_of_many_digits_have_figures(tmp_path: Path) -> None:
+    source = tmp_path / "content"
+    source.write_text("x\n-" + "9" * 29 + ".9999999\n" + "9" * 29 + ".9999999\n" + "9" * 29 + ".9999998\n0.5\n")
+    found = column(taken(source, tmp_path / "made"))
+    assert (found["distinct"], found["min"], found["max"]) == (4, -1e29, 1e29)
+    assert found["mean"] == pytest.approx(2.5e28)
+
+
+def test_money_at_the_end_of_its_type_has_figures(tmp_path: Path) -> None:
+    source = tmp_path / "content"
+    source.write_text("x\n" + "99999999999999.9999\n" * 1_000 + "99999999999998.1\n")
+    assert column(taken(source, tmp_path / "made"))["count"] == 1_001

@@ -337,8 +337,39 @@ def test_the_reader_loads_neither_numpy_nor_pandas(asked: Reader, path: Path) ->
 
 
 def test_values_may_be_of_any_json_kind(asked: Reader, path: Path) -> None:
-    values = ["Größe 日本", 2**62, 0.1, True, None]
+    values = ["Größe 日本", 2**53, 0.1, True, None]
     assert asked.ask(path, "SELECT ?, ?, ?, ?, ?", values) == [values]
     began = time.time()
     ((now,),) = asked.ask(path, "SELECT now()::TIMESTAMP")
     assert abs(dt.datetime.fromisoformat(now).replace(tzinfo=dt.UTC).timestamp() - began) < 3_600
+
+
+LONG = [2**53 + 1, 2**53 + 3, 7, -(2**62) - 1, None]
+
+
+def test_a_browser_is_told_every_digit_and_sorts_and_filters_by_number(asked: Reader) -> None:
+    path = asked._root / "long.parquet"
+    table.write(pd.DataFrame({"n": pd.array(LONG, dtype="Int64")}), path)
+    small = [{"n": n} for n in LONG]
+    ordered = [str(LONG[3]), 7, str(LONG[0]), str(LONG[1]), None]
+    assert told(asked, path, small, sort=[("n", False)]) == ordered
+    assert told(asked, path, small, sort=[("n", True)]) == [*ordered[3::-1], None]
+    for wanted in (str(LONG[1]), LONG[1], {"type": "equals", "filter": str(LONG[1])}):
+        assert told(asked, path, small, where={"n": wanted}) == [str(LONG[1])]
+    assert told(asked, path, small, where={"n": {"type": "lessThan", "filter": 100}}) == [7, str(LONG[3])]
+    assert told(asked, path, small, where={"n": {"type": "contains", "filter": "740993"}}) == [str(LONG[0])]
+
+
+def told(asked: Reader, path: Path, small: list[dict[str, Any]], **how: Any) -> list[Any]:
+    """The column n as a browser is told it, the same of a large and of a small table."""
+    sql, values = reader.page(["n"], 0, 100, **{"where": {}} | how)
+    large = [n for (n,) in asked.ask(path, sql, values)]
+    listed, _ = reader.page_of(small, 0, 100, **{"where": {}} | how)
+    assert [row["n"] for row in listed] == large
+    return large
+
+
+def test_a_decimal_that_no_float_holds_is_told_in_text(asked: Reader) -> None:
+    path = asked._root / "money.parquet"
+    table.write(pd.DataFrame({"money": [Decimal("99999999999999.99"), Decimal("10.10")]}), path)
+    assert asked.ask(path, "SELECT money FROM FILE") == [["99999999999999.99"], [10.1]]

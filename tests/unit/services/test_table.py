@@ -8,7 +8,8 @@ import duckdb
 import pandas as pd
 import pytest
 
-from services.errors import DataError
+from services.errors import DataError, NotFound
+from services.schema import Schema
 from services.table import Sample, Spilled, Table, kind_of
 
 NASTY = [
@@ -189,3 +190,25 @@ def test_roles_are_proposed_for_a_frame() -> None:
 )  # fmt: skip
 def test_every_type_has_a_kind(sql: str, kind: str) -> None:
     assert kind_of(sql) == kind
+
+
+@pytest.mark.parametrize("sql", ["SELECT nothing FROM rows", "SELECT error('no') FROM rows"])
+def test_a_question_that_fails_leaves_no_spill(sql: str) -> None:
+    table = tea()
+    with pytest.raises(duckdb.Error):
+        table.fetch(sql)
+    assert [path.name for path in table.path.parent.iterdir()] == [table.path.name]
+
+
+def test_a_file_that_is_no_table_leaves_no_spill(tmp_path: Path) -> None:
+    (tmp_path / "made.parquet").write_text("no table")
+    with pytest.raises(duckdb.Error):
+        Spilled.at(tmp_path / "made.parquet", spill=tmp_path)
+    with pytest.raises(duckdb.Error):
+        Spilled(path=tmp_path / "made.parquet", schema=Schema(()), rows=0, spill=tmp_path).fetch("SELECT 1")
+    assert [path.name for path in tmp_path.iterdir()] == ["made.parquet"]
+
+
+def test_a_dataset_that_was_removed_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        Table.open(tmp_path / "gone", spill=tmp_path)

@@ -2,14 +2,16 @@
 
 import json
 import os
+import shutil
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from services import uploads
-from services.errors import DoesNotFit, FileRefused, NotFound
+from services.errors import Busy, DoesNotFit, FileRefused, NotFound, OutOfStep
 from services.uploads import CONTENT, Upload
 from services.workspace import Home, Workspace, new_id
 
@@ -39,7 +41,7 @@ def test_parts_that_follow_each_other_make_the_file(workspace: Workspace) -> Non
 def test_a_part_that_does_not_follow_is_refused_and_changes_nothing(workspace: Workspace, offset: int) -> None:
     upload = begun(workspace)
     uploads.append(upload, 0, [b"abcde"])
-    with pytest.raises(FileRefused, match="does not follow"):
+    with pytest.raises(OutOfStep, match="does not follow"):
         uploads.append(upload, offset, [b"x"])
     assert (upload.folder / CONTENT).read_bytes() == b"abcde"
 
@@ -79,7 +81,7 @@ def test_two_parts_never_arrive_at_once(workspace: Workspace) -> None:
     thread.start()
     assert first.wait(15)
     for offset in (0, 3):
-        with pytest.raises(FileRefused, match="Another part"):
+        with pytest.raises(Busy, match="Another part"):
             uploads.append(upload, offset, [b"xyz"])
     go.set()
     thread.join(15)
@@ -108,6 +110,35 @@ def test_a_file_that_the_disk_has_no_room_for_is_refused(workspace: Workspace) -
     with pytest.raises(DoesNotFit, match="no room"):
         uploads.create(workspace, "big.csv", more, limit_mb=more)
     assert list(workspace.each("uploads")) == []
+
+
+def test_what_others_have_begun_and_not_yet_sent_takes_room_too(tmp_path: Path) -> None:
+    home = Home.at(tmp_path)
+    third = int(shutil.disk_usage(tmp_path).free * 0.3)  # with what is made of it it takes three quarters
+    first = uploads.create(home.workspace(new_id()), "a.csv", third, limit_mb=third)
+    with pytest.raises(DoesNotFit, match="no room"):
+        uploads.create(home.workspace(new_id()), "b.csv", third, limit_mb=third)
+    os.truncate(first.folder / CONTENT, third)  # all of it is here, and none of it on disk
+    uploads.create(home.workspace(new_id()), "c.csv", third, limit_mb=third)
+
+
+def test_an_upload_that_nobody_goes_on_with_keeps_nobody_out(tmp_path: Path) -> None:
+    home = Home.at(tmp_path)
+    most = int(shutil.disk_usage(tmp_path).free * 0.3)
+    left = uploads.create(home.workspace(new_id()), "a.csv", most, limit_mb=most)
+    with pytest.raises(DoesNotFit):
+        uploads.create(home.workspace(new_id()), "b.csv", most, limit_mb=most)
+    past = time.time() - uploads.GIVEN_UP - 60
+    os.utime(left.folder / CONTENT, (past, past))
+    uploads.create(home.workspace(new_id()), "c.csv", most, limit_mb=most)
+
+
+def test_a_disk_that_fills_meanwhile_is_said_in_a_sentence(workspace: Workspace) -> None:
+    upload = begun(workspace)
+    (upload.folder / CONTENT).unlink()
+    (upload.folder / CONTENT).symlink_to("/dev/full")
+    with pytest.raises(DoesNotFit, match="no room for “table"):
+        uploads.append(upload, 0, [b"abc"])
 
 
 @pytest.mark.parametrize(

@@ -92,12 +92,12 @@ def test_reading_is_use(stage: Stage) -> None:
     for place in [stage.workspace.folder, *stage.workspace.folder.rglob("*")]:
         os.utime(place, (old, old))
     visitors.touch(stage.workspace, now)
-    eviction.forget(stage.home, days=7, now=now)
+    eviction.forget(stage.home, days=7, now=now, awaited=set())
     assert stage.workspace.folder.exists()
     noted = stage.workspace.folder.stat().st_mtime
     visitors.touch(stage.workspace, now + 60)  # once in ten minutes is enough
     assert stage.workspace.folder.stat().st_mtime == noted
-    eviction.forget(stage.home, days=7, now=now + 8 * eviction.DAY)
+    eviction.forget(stage.home, days=7, now=now + 8 * eviction.DAY, awaited=set())
     assert not stage.workspace.folder.exists()
     visitors.touch(stage.workspace, now)  # and a visitor without one needs none
 

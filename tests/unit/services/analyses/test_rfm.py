@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.analyses import rfm
-from services.analyses.rfm import ANALYSIS, GRID, SEGMENTS, RfmParams
+from services.analyses.rfm import ANALYSIS, GRID, SEGMENTS, RfmParams, preview
 from services.analysis import Result
 from services.errors import DataError, ParamError
 from services.jobs.detached import Detached
@@ -550,3 +550,33 @@ def test_steps_are_reported_in_order() -> None:
     ANALYSIS.run(table, BY_AMOUNT, job)
     assert [done for done, _, _ in job.reports] == [0, 1, 2, 3, 4, 5]
     assert {total for _, total, _ in job.reports} == {5}
+
+
+@pytest.mark.parametrize("swap", range(4))
+def test_no_name_of_a_column_is_taken_for_one_of_ours(swap: int) -> None:
+    ours = ["day", "customer", "order_id", "amount", "paid", "last", "frequency", "rows", "monetary"]
+    names = [*ours[swap:], *ours[:swap]]
+    lines = shop(("a", 1, 1, 10.0), ("a", 2, 5, 20.0), ("b", 3, 9, 5.0), ("c", 4, 2, 7.0))
+    frame = lines.query("SELECT * FROM rows").rename(
+        columns=dict(zip(("customer", "order", "date", "amount"), names[:4], strict=True))
+    )
+    for name in names[4:]:
+        frame[name] = range(4)
+    who, order, date, amount = names[:4]
+    asked = RfmParams(customer=who, order=order, date=date, amount=amount)
+    found = ask(Table.of(frame), asked)
+    assert (found[0].facts, found[1]) == (ask(lines, BY_AMOUNT)[0].facts, ask(lines, BY_AMOUNT)[1])
+    assert preview(Table.of(frame), asked).facts == preview(lines, BY_AMOUNT).facts
+
+
+def test_a_last_day_that_none_follows_asks_for_a_reference_date() -> None:
+    frame = pd.DataFrame(
+        {"customer": ["a", "b"], "date": [dt.date(9999, 12, 31), dt.date(2024, 1, 1)], "amount": [1, 2]}
+    )
+    frame["date"] = pd.Series(frame["date"], dtype="object")
+    table = Table.of(frame)
+    with pytest.raises(DataError, match="“date” goes up to 31 Dec 9999; give a reference date") as refused:
+        ask(table, RfmParams(customer="customer", date="date", amount="amount"))
+    assert refused.value.field == "reference_date"
+    given = RfmParams(customer="customer", date="date", amount="amount", reference_date=dt.date(9999, 12, 31))
+    assert ask(table, given)[0].facts["customers"] == 2

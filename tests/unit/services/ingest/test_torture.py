@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
-from services.errors import FileRefused
+from services.errors import Expected, FileRefused
 from services.ingest import Ingested, ingest
+from services.ingest.encoding import BLOCK, inspect
 from services.table import Table
 
 Take = Callable[[bytes], tuple[Ingested, dict[str, list[Any]]]]
@@ -72,12 +77,12 @@ READ: dict[str, Case] = {
     "damaged utf-8": Case(
         content=b"name,n\n" + "Åse Zoë é,1\n".encode() * 20 + b"bad \xe9,2\n",
         table={"name": ["Åse Zoë é"] * 20 + ["bad \ufffd"], "n": [1] * 20 + [2]},
-        notes=("1 character", "damaged"),
+        notes=("1 character is damaged. It is shown",),
     ),
     "stray zero bytes": Case(
         content=b"name,n\n" + b"anna,1\n" * 60 + b"b\0ob,2\n",
         table={"name": ["anna"] * 60 + ["bob"], "n": [1] * 60 + [2]},
-        notes=("1 zero byte",),
+        notes=("1 zero byte stood in the text. It was left out.",),
     ),
     "comma in quotes": Case(content=b'a,b\n1,"x, y"\n2,"z"\n', table={"a": [1, 2], "b": ["x, y", "z"]}),
     "doubled quotes": Case(content=b'a,b\n1,"say ""hi"""\n2,z\n', table={"a": [1, 2], "b": ['say "hi"', "z"]}),
@@ -91,6 +96,44 @@ READ: dict[str, Case] = {
         content=b'a,b,c\n1,"bad" x,2\n2,z,3\n',
         table={"a": [1, 2], "b": ['"bad" x', "z"], "c": [2, 3]},
         notes=("1 line has quotes in odd places",),
+    ),
+    "text after a closing quote in a short line": Case(
+        content=b'id,a,b\n1,"x" y\n2,y,z\n3,y,z\n4,y,z\n',
+        table={"id": [1, 2, 3, 4], "a": ['"x" y', "y", "y", "y"], "b": [None, "z", "z", "z"]},
+        notes=("1 line is shorter than the header", "1 line has quotes in odd places"),
+    ),
+    "text after a closing quote where a backslash escapes": Case(
+        content=b'a,b\n1,"say \\"hi\\" now"\n2,"bad" x\n3,C:\\new\n',
+        table={"a": [1, 2, 3], "b": ['say "hi" now', '"bad" x', "C:new"]},
+        notes=("1 line has quotes in odd places",),
+    ),
+    "spaces beside quotes in a mended line": Case(
+        content=b'a,b,c\n1, x, "y, z"\n2,w\n', table={"a": [1, 2], "b": [" x", "w"], "c": ["y, z", None]}
+    ),
+    "a quoted line break in a mended file": Case(
+        content=b'a,b,c\n1,"x\ny",z\n2,w\n', table={"a": [1, 2], "b": ["x\ny", "w"], "c": ["z", None]}
+    ),
+    "names that our queries use": Case(
+        content=b"v,n,h,u,place,less,rows,values,count,rowid,c1,c0\n" + b"a,1,x,1.5,2024-01-01,yes,b,1,2,3,4,5\n" * 2,
+        table={
+            "v": ["a"] * 2,
+            "n": [1] * 2,
+            "h": ["x"] * 2,
+            "u": [Decimal("1.5")] * 2,
+            "place": [dt.date(2024, 1, 1)] * 2,
+            "less": ["yes"] * 2,
+            "rows": ["b"] * 2,
+            "values": [1] * 2,
+            "count": [2] * 2,
+            "rowid": [3] * 2,
+            "c1": [4] * 2,
+            "c0": [5] * 2,
+        },
+    ),
+    "a name that is taken by the number of a row": Case(
+        content=b"File_Row_Number,file_row_number_2,b\n7,8,9\n",
+        table={"File_Row_Number_3": [7], "file_row_number_2": [8], "b": [9]},
+        notes=("The name File_Row_Number is taken by the number of a row. The column at place 1 is now File_Row_N",),
     ),
     "a long line": Case(
         content=b"a,b\n1,2\n3,4,5\n6,7\n",
@@ -171,6 +214,11 @@ READ: dict[str, Case] = {
         table={"id": ["00001", "00002"], "zip": ["02134", "10001"], "n": [1, 2]},
         kinds="identifier identifier integer",
     ),
+    "leading zeros behind a sign": Case(
+        content=b"a,b,c\n-0123,+0123,-0\n5,6,7\n",
+        table={"a": ["-0123", "5"], "b": ["+0123", "6"], "c": [0, 7]},
+        kinds="identifier identifier integer",
+    ),
     "letters and digits": Case(
         content=b"id\nA12\n13\nB7\n", table={"id": ["A12", "13", "B7"]}, kinds="identifier", delimiter=""
     ),
@@ -179,6 +227,29 @@ READ: dict[str, Case] = {
         table={"n": ["12345678901234567890", "22345678901234567891"], "m": [1, 2]},
         kinds="identifier integer",
         notes=("no digit is lost",),
+    ),
+    "numbers that a float would round": Case(
+        content=b"a,b,c,d\n123456789012345678,-99999999999999.9999,12345678901234567890.5,1234567890123.12345\n1.5,1,2,3\n",
+        table={
+            "a": [Decimal("123456789012345678.0"), Decimal("1.5")],
+            "b": [Decimal("-99999999999999.9999"), Decimal("1.0000")],
+            "c": [Decimal("12345678901234567890.5"), Decimal("2.0")],
+            "d": [Decimal("1234567890123.12345"), Decimal("3.00000")],
+        },
+    ),
+    "numbers that a float would round, beside powers": Case(
+        content=b"a,b\n123456789012345678,12345678901234567890.5\n1e3,2e5\n",
+        table={"a": ["123456789012345678", "1e3"], "b": ["12345678901234567890.5", "2e5"]},
+        notes=("a holds numbers of more than 15 digits. It stays text, so that no digit is lost.",),
+    ),
+    "more digits than a decimal has": Case(
+        content=b"a,b\n" + b"9" * 36 + b".99,1\n1.5,2\n",
+        table={"a": ["9" * 36 + ".99", "1.5"], "b": [1, 2]},
+        notes=("a holds numbers of more than 15 digits",),
+    ),
+    "numbers as floats are written": Case(
+        content=b"a,b,c\n0.30000000000000004,0.30000000000000004,1.500000000000000056e+00\n1e-05,0.5,2.5\n",
+        table={"a": [0.1 + 0.2, 1e-05], "b": [0.1 + 0.2, 0.5], "c": [1.5, 2.5]},
     ),
     "integer sizes": Case(
         content=b"a,b,c,d\n127,-32768,2147483647,-999999999999999999\n-128,32767,5,+7\n",
@@ -240,6 +311,21 @@ READ: dict[str, Case] = {
     ),
     "iso date that is none": Case(
         content=b"d\n2024-01-31\n2024-02-30\n", table={"d": ["2024-01-31", "2024-02-30"]}, delimiter=""
+    ),
+    "a year that the calendar does not have": Case(
+        content=b"d,e,f\n0000-01-01,01/01/0000,0001-01-01T00:00+02:00\n2024-01-31,31/12/2024,2024-01-31T00:00Z\n",
+        table={
+            "d": ["0000-01-01", "2024-01-31"],
+            "e": ["01/01/0000", "31/12/2024"],
+            "f": ["0001-01-01T00:00+02:00", "2024-01-31T00:00Z"],
+        },
+    ),
+    "the ends of the calendar": Case(
+        content=b"d,e\n0001-01-01,9999-12-31 24:00:00\n9999-12-31,9999-12-31 23:59:59\n",
+        table={
+            "d": [dt.date(1, 1, 1), dt.date(9999, 12, 31)],
+            "e": ["9999-12-31 24:00:00", "9999-12-31 23:59:59"],
+        },
     ),
     "iso times": Case(
         content=b"d,e\n2024-01-31T10:00,2024-01-31 10:00:01.25\n2024-02-01 11:30:15,2024-02-01\n",
@@ -383,3 +469,33 @@ def test_refuses_and_leaves_nothing(name: str, take: Take, tmp_path: Path) -> No
         take(content)
     assert sentence in refused.value.message
     assert not list((tmp_path / "made").iterdir())
+
+
+def test_a_replacement_character_is_no_damage_wherever_a_block_ends(tmp_path: Path) -> None:
+    for before in (1, 2):
+        source = tmp_path / str(before)
+        lines = b"a,b\n" + b"1,x\n" * (BLOCK // 4 - 10)
+        lines += b"2," + b"y" * (BLOCK - len(lines) - 2 - before) + "\ufffd\n3,é\n".encode()
+        assert lines[: BLOCK + 3 - before].endswith("\ufffd".encode())
+        source.write_bytes(lines)
+        said = inspect(source, lambda _: None)
+        assert (said.codec, said.damaged) == ("utf-8", 0)
+
+
+BITS = st.text(",;\"\\'\n\r ab1.-", max_size=12)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(BITS, min_size=1, max_size=6), st.sampled_from(["", "a,b\n", "id,a,b\n1,2,3\n", "a;b\n"]))
+@example(['1,"x" y', "2,y,z", "3,y,z", "4,y,z"], "id,a,b\n")
+@example([",", '""1\''], "")
+@example(["1", '"\\"5"5'], "")
+@example(['5,\\"b,""n'], "")
+def test_any_small_file_is_read_or_refused(lines: list[str], header: str) -> None:
+    with TemporaryDirectory() as folder:
+        source, made = Path(folder) / "content", Path(folder) / "made"
+        source.write_text(header + "\n".join(lines), newline="")
+        made.mkdir()
+        with suppress(Expected):
+            said = ingest(source, "file.csv", made, spill=Path(folder) / "spill", report=lambda *_: None)
+            assert said.rows
