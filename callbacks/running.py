@@ -96,9 +96,9 @@ def _end(app: Dash) -> None:
         past.see(house().engine, workspace(), job.id)
         if job.state != "done":
             so_far = f"{job.key}.{job.partial}" if job.partial else no_update
-            if job.field in names:
+            if job.field in names:  # said where it is to be mended, and only there
                 said = [controls.said(job.message) if name == job.field else None for name in names]
-                fields = said, ["wrong" if name == job.field else "" for name in names]
+                return [], [], so_far, no_update, said, ["wrong" if name == job.field else "" for name in names]
             return [], runs.ended(job, sample(job)), so_far, no_update, *fields
         if job.task == "analysis":
             return [], [], (no_update if _made(job) in drawn else job.outcome), no_update, *fields
