@@ -5,7 +5,7 @@ window.dash_clientside = window.dash_clientside || {};
 window.dash_clientside.datainsights = {
     /* The server changed (restarted, a job began or ended): follow what runs now. The server knows
        which run is this tab's own, and is told which end was shown here already. */
-    follow(pulse, control, ticket) {
+    follow(pulse, control, told) {
         if (!pulse || !control || !control.slug) {
             return window.dash_clientside.no_update;
         }
@@ -13,7 +13,7 @@ window.dash_clientside.datainsights = {
             return window.dash_clientside.no_update; // another tab's file must not lead this one away
         }
         const { params, ...rest } = control;
-        return { ...rest, action: "attach", told: ticket?.job, at: Date.now() / 1000 };
+        return { ...rest, action: "attach", told, at: Date.now() / 1000 };
     },
 
     /* A result so far comes with every poll; it is drawn when it is another than the one shown. */

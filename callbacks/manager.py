@@ -56,8 +56,9 @@ class JobManager(DiskcacheManager):
         return key
 
     def job_running(self, job: str) -> bool:
-        found = _record(job)
-        return found is not None and found.is_live
+        # The end is what `get_result` says. A job that ended between that question and this one is asked about again:
+        # told "not running" without a result, the page would wait for ever.
+        return _record(job) is not None
 
     def get_progress(self, key: str) -> list[Any] | None:
         found = _record(key)

@@ -63,7 +63,7 @@ def _run(app: Dash) -> None:
         Output(ids.CONTROL, "data", allow_duplicate=True),
         Input(ids.PULSE, "data"),
         State(ids.CONTROL, "data"),
-        State(ids.TICKET, "data"),
+        State(ids.TOLD, "data"),  # not the ticket: who reads what a background callback writes, waits for it
         prevent_initial_call=True,
     )
 
@@ -74,6 +74,7 @@ def _end(app: Dash) -> None:
         Output(ids.STATE, "children"),
         Output(ids.RESULT, "data", allow_duplicate=True),
         Output(ids.URL, "href"),
+        Output(ids.TOLD, "data"),
         Output(ids.error(ALL), "children", allow_duplicate=True),
         Output(ids.field(ALL), "className", allow_duplicate=True),
         Input(ids.TICKET, "data"),
@@ -85,10 +86,10 @@ def _end(app: Dash) -> None:
         """Show how a run ended; the record on disk says it, the ticket only which."""
         if not ticket:
             raise PreventUpdate
-        names = [each["id"]["name"] for each in ctx.outputs_list[4]]
+        names = [each["id"]["name"] for each in ctx.outputs_list[5]]
         fields = [no_update] * len(names), [no_update] * len(names)
         if ticket["state"] == REFUSED:
-            return [], runs.refused(ticket["message"]), no_update, no_update, *fields
+            return [], runs.refused(ticket["message"]), no_update, no_update, None, *fields
         try:
             job = house().engine.get(workspace(), ticket["job"])
         except NotFound:
@@ -98,13 +99,14 @@ def _end(app: Dash) -> None:
             so_far = f"{job.key}.{job.partial}" if job.partial else no_update
             if job.field in names:  # said where it is to be mended, and only there
                 said = [controls.said(job.message) if name == job.field else None for name in names]
-                return [], [], so_far, no_update, said, ["wrong" if name == job.field else "" for name in names]
-            return [], runs.ended(job, sample(job)), so_far, no_update, *fields
+                return [], [], so_far, no_update, job.id, said, ["wrong" if name == job.field else "" for name in names]
+            return [], runs.ended(job, sample(job)), so_far, no_update, job.id, *fields
         if job.task == "analysis":
-            return [], [], (no_update if _made(job) in drawn else job.outcome), no_update, *fields
+            return [], [], (no_update if _made(job) in drawn else job.outcome), no_update, job.id, *fields
         if job.task == "export":
             raise PreventUpdate
-        return [], [], no_update, f"{(control or {}).get('back') or '/data'}?dataset={job.outcome}", *fields
+        page = f"{(control or {}).get('back') or '/data'}?dataset={job.outcome}"
+        return [], [], no_update, page, job.id, *fields
 
 
 def _again(app: Dash) -> None:

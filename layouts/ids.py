@@ -13,6 +13,7 @@ DATASET = "dataset-chip"
 CONTROL = "control"  # Store: what the page asks of the engine: {action, slug, ...}
 TICKET = "ticket"  # Store: how the job that answers it ended
 RUNNING = "running"  # Div: the live job, in place of the controls
+TOLD = "told"  # Store: the job whose end was shown here last
 PARTIAL = "partial"  # Store: the result so far that the live job shows, as `results.find` takes it
 STATE = "state"  # Div: what is not as usual
 RESULT = "result"  # Store: the result shown, as `results.find` takes it

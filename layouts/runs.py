@@ -19,6 +19,7 @@ def slots(control: dict[str, Any], result: str | None = None) -> list[Component]
         dcc.Store(id=ids.TICKET),
         dcc.Store(id=ids.RESULT, data=result),
         dcc.Store(id=ids.PARTIAL),
+        dcc.Store(id=ids.TOLD),
     ]
 
 

@@ -116,18 +116,22 @@ class Candidate:
             powered = f"(contains({number}, 'e') OR contains({number}, 'E'))"
             whole = f"{fits} AND NOT {dotted} AND NOT {powered}"
             digits = f"ltrim({cell}, '+-')"
-            # What costs little and is true of few comes first: with fewer characters a float holds every digit.
-            long = f"length({number}) > 16 AND {fits} AND {dotted} AND NOT {powered}"
+            # AND asks all of every row, CASE asks the rest of few: with fewer characters a float holds every digit.
+            many = f"CASE WHEN length({number}) > 16 THEN {fits} AND {dotted} AND NOT {powered} END"
+            zero = f"CASE WHEN {cell} < '1' THEN {whole} AND starts_with({digits}, '0') AND length({digits}) > 1 END"
+            long = f"CASE WHEN length({cell}) > 18 THEN {whole} AND length({digits}) > 18 END"
             held = f"try_cast({number} AS DOUBLE)::VARCHAR"
             parted = f"try_cast({number} AS DECIMAL(38,18)) <> try_cast({held} AS DECIMAL(38,18))"
+            rounded = f"CASE WHEN {held} <> {number} THEN coalesce({parted}, true) END"
+            figures = f"length(trim(replace({number}, '.', ''), '+-0'))"
             return [
                 *found,
                 Proof("fits", f"count(*) FILTER ({fits})"),
                 Proof("whole", f"count(*) FILTER ({whole})"),
-                Proof("zeros", f"count(*) FILTER ({cell} < '1' AND {whole} AND starts_with({digits}, '0') AND length({digits}) > 1)"),
-                Proof("long", f"count(*) FILTER (length({cell}) > 18 AND {whole} AND length({digits}) > 18)"),
-                Proof("rounded", f"count(*) FILTER ({long} AND {held} <> {number} AND coalesce({parted}, true))"),
-                Proof("figures", f"coalesce(max(length(trim(replace({number}, '.', ''), '+-0'))) FILTER ({long}), 0)"),
+                Proof("zeros", f"count(*) FILTER ({zero})"),
+                Proof("long", f"count(*) FILTER ({long})"),
+                Proof("rounded", f"count(*) FILTER (CASE WHEN {many} THEN {rounded} END)"),
+                Proof("figures", f"coalesce(max(CASE WHEN {many} THEN {figures} END), 0)"),
                 Proof("scale", f"max(length({number}) - strpos({number}, '.')) FILTER ({fits} AND {dotted})"),
                 # A sign counts as a digit: the bound is safe, and cheaper.
                 Proof("digits", f"max(CASE WHEN {dotted} THEN strpos({number}, '.') - 1 ELSE length({cell}) END) "
