@@ -111,6 +111,7 @@
   let pulse = null;
   let told = "";
   let failures = 0;
+  let stuck = 0;
   let timer = 0;
 
   async function beat() {
@@ -127,6 +128,12 @@
       paint(byId("connection"), "");
       const { boot, news } = pulse;
       const data = { boot, job: pulse.busy?.job ?? null, news };
+      /* A page that still shows a run when none of ours is live has missed its end: it is to ask again. */
+      stuck = pulse.live === 0 && document.querySelector(".run-panel") ? stuck + 1 : 0;
+      if (stuck >= 3) {
+        data.missed = Date.now();
+        stuck = 0;
+      }
       if (told !== JSON.stringify(data)) {
         told = JSON.stringify(data);
         tell("pulse", data);

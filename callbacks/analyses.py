@@ -300,9 +300,16 @@ def _answer(app: Dash) -> None:
         stored = _stored(ref)
         if stored is None:
             raise PreventUpdate
-        past.see(house().engine, workspace(), stored.key)
+        try:
+            past.see(house().engine, workspace(), stored.key)
+            view, menu = drawn(stored, chosen or look())
+        except (Evicted, NotFound, FileNotFoundError):
+            if not stored.is_partial:
+                raise
+            raise PreventUpdate from None  # a later one took its place meanwhile, and comes with the next poll
         return (
-            *drawn(stored, chosen or look()),
+            view,
+            menu,
             "controls-slot answered",
             analysis_page.said_in_a_line(stored.about["params"]),
             stored.identity,

@@ -43,6 +43,7 @@ def pulse() -> Response:
             "boot": here.boot,
             **_busy(here, busy, now.visitor),
             "waiting": _waiting(here, mine),
+            "live": sum(each.is_live for each in mine),
             "news": hashlib.sha256("".join(seen).encode()).hexdigest()[:12],
             "done": _done(past),
             "runs": my_runs.tag(past),

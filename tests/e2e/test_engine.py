@@ -245,6 +245,18 @@ def test_cancelled_just_as_it_finishes_it_ends_one_way_or_the_other(battery: Cal
     assert here.made() == list(range(1, 13))
 
 
+def test_a_page_whose_questions_were_lost_shows_the_end_all_the_same(battery: Callable[[], Battery]) -> None:
+    here = battery()
+    here.run(**{"Model that waits for it": "1"})
+    here.page.route("**/_dash-update-component?*cacheKey*", lambda route: route.abort())
+    here.open()
+    until(lambda: (now := here.record()) and now.state == "done", "the run is done")
+    here.page.locator(".job-chip.done").wait_for()  # the shell knows, the page does not
+    here.page.unroute("**/_dash-update-component?*cacheKey*")
+    here.page.wait_for_url("**/battery?result=*")
+    expect(here.page.locator("#answer .lede")).to_have_text("12 models scored; the first is best.")
+
+
 def test_discard_forgets_what_was_kept(battery: Callable[[], Battery]) -> None:
     here = battery()
     job = here.run()
