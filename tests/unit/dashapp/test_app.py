@@ -120,11 +120,6 @@ def test_a_sweep_leaves_what_a_waiting_job_needs(here: House, task: str) -> None
     lock = lanes.take(here.home.server, lanes.HEAVY)
     assert lock is not None
     workspace, key = here.home.workspace(new_id()), new_id()
-    step = workspace.steps(key) / "0" / "value.parquet"
-    step.parent.mkdir(parents=True)
-    with open(step, "wb") as file:
-        file.truncate(60 << 20)
-    os.utime(step, (1, 1))
     job = Record(
         id=new_id(), visitor=workspace.visitor, task=task, slug="rfm", title="RFM", dataset=None, lane=lanes.HEAVY,
         params={"result": key} if task == "export" else {}, key=new_id() if task == "export" else key, sequence=1,
@@ -132,6 +127,11 @@ def test_a_sweep_leaves_what_a_waiting_job_needs(here: House, task: str) -> None
     workspace.job(job.id).mkdir(parents=True)
     job.write(workspace.job(job.id))
     here.engine.index.set(job.id, {"visitor": job.visitor, "sequence": job.sequence})
+    step = workspace.steps(key) / "0" / "value.parquet"
+    step.parent.mkdir(parents=True)
+    with open(step, "wb") as file:
+        file.truncate(60 << 20)
+    os.utime(step, (1, 1))
     pulse.sweep(here)
     assert step.exists()
     here.engine.cancel(workspace, job.id)
