@@ -23,13 +23,22 @@ window.dash_clientside.datainsights = {
 
     /* The address names the result shown, without loading the page anew. */
     address(key) {
-        if (key && !key.includes(".")) {
-            const address = new URL(window.location);
-            if (address.searchParams.get("result") !== key) {
+        const address = new URL(window.location);
+        const before = address.searchParams.get("result");
+        if (key && before !== key) {
+            if (key.includes(".")) {
+                address.searchParams.delete("result"); // a result so far has no address: its run has
+            } else {
                 address.searchParams.set("result", key);
                 address.searchParams.delete("run");
-                window.history.replaceState(window.history.state, "", address);
             }
+            // Back leads to the answer that was shown before, if there was one.
+            const how = before && !key.includes(".") ? "pushState" : "replaceState";
+            window.history[how](window.history.state, "", address);
+        }
+        const answer = document.getElementById("answer");
+        if (key && answer && answer.getBoundingClientRect().top < 0) {
+            answer.scrollIntoView();
         }
         return window.dash_clientside.no_update;
     },
@@ -43,6 +52,11 @@ window.dash_clientside.datainsights = {
         const [{ prop_id: changed }] = callback_context.triggered;
         const { rows } = JSON.parse(changed.slice(0, changed.lastIndexOf(".")));
         return [String(rows), (before || 0) + 1];
+    },
+
+    /* What was wrong with an answer is forgotten when it is given anew. */
+    mended() {
+        return [null, ""];
     },
 
     /* A segment clicked, in a chart or a table, becomes the filter of its grid. */

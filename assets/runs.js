@@ -353,7 +353,7 @@
         const id = `name-${row.id}`;
         const wrong = make("div", { class: "error", id: `${id}-error`, role: "status" });
         const field = make("input", {
-            type: "text", class: "form-control", id, "data-key": "name", value: row.name, autocomplete: "off",
+            type: "text", class: "form-control", id, maxlength: 80, "data-key": "name", value: row.name, autocomplete: "off",
             "aria-label": `Name of ${row.name}, ${row.when}`, "aria-describedby": wrong.id,
         });
         const form = make("form", { class: "rename", novalidate: true });

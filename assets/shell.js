@@ -65,6 +65,18 @@
     window.history.pushState({}, "", href);
     window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
     window.scrollTo(0, 0);
+    lost ||= failures > 0; // nobody answers for that page now
+    sought = location.hash.slice(1);
+  }
+
+  /* The place on a page that an address names, once it is there. */
+  let sought = "";
+
+  function seek() {
+    const place = sought && byId(sought);
+    if (!place) return;
+    sought = "";
+    place.scrollIntoView();
   }
 
   function markCurrent() {
@@ -112,6 +124,7 @@
   let told = "";
   let failures = 0;
   let stuck = 0;
+  let lost = false; // a page was asked for that the server could not give
   let timer = 0;
 
   async function beat() {
@@ -125,6 +138,7 @@
       if (!answer.ok) throw new Error(String(answer.status));
       pulse = await answer.json();
       failures = 0;
+      if (lost) location.reload();
       paint(byId("connection"), "");
       const { boot, news } = pulse;
       const data = { boot, job: pulse.busy?.job ?? null, news };
@@ -208,6 +222,7 @@
     place();
     keepLevel();
     mendDropdowns();
+    seek();
     if (!pulse || !byId("gauge")) return;
     paintGauge(pulse.memory);
     paintPopover(pulse.memory);
@@ -280,6 +295,7 @@
         `<div class="line"><span class="number">${mb(memory.used)}</span><span class="quiet">${percent(memory.share)}</span>${band(memory.band)}</div>` +
         `<div class="stack">${stack.join("")}</div>${who.join("")}` +
         `<div class="who"><span class="swatch free"></span>Free for a job<b>${mb(memory.free)}</b></div>` +
+        `<div class="who"><span class="swatch"></span>Kept free for the server<b>${mb(Math.max(0, memory.limit - memory.used - memory.free))}</b></div>` +
         `<div class="part"><div class="line fine"><span>${span}</span><span>peak ${mb(peak)}</span></div>${trend(memory)}</div>` +
         (disk.length
           ? `<div class="part"><div class="line fine"><span>On disk</span><span>${mb(memory.disk.reduce((sum, each) => sum + each.mb, 0))}</span></div>${disk.join("")}</div>`
@@ -319,7 +335,7 @@
 
   const progress = (busy) =>
     busy.total > 1 && busy.total >= 10
-      ? `${busy.done} of ${busy.total}`
+      ? `${Math.min(busy.done + 1, busy.total)} of ${busy.total}`
       : percent(Math.min(busy.share ?? 0, 1));
 
   /* How the chip says that a run ended while its owner looked elsewhere. */
@@ -468,6 +484,9 @@
     if (target.classList.contains("locked")) {
       event.preventDefault();
       event.stopPropagation();
+      const card = byId("nav-card")?.firstChild;
+      card?.classList.add("called"); // the card says why
+      setTimeout(() => card?.classList.remove("called"), 1200);
     } else if (target.matches("a[data-nav]")) {
       const plain = event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
       if (!plain || event.defaultPrevented || (target.target && target.target !== "_self")) return;
@@ -525,7 +544,12 @@
     }
   });
 
-  window.addEventListener("popstate", markCurrent);
+  window.addEventListener("popstate", () => {
+    markCurrent();
+    /* Dash's Location did not see the address of an answer change, so it is told which one is back. */
+    const key = new URLSearchParams(location.search).get("result");
+    if (key && byId("answer")) tell("result", key);
+  });
   window.addEventListener("_dashprivate_pushstate", markCurrent);
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) beat();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import time
@@ -41,10 +42,15 @@ def register(app: Dash) -> None:
     _grids(app)
 
 
-def page(slug: str, result: str | None = None, run: str | None = None, **_: Any) -> html.Div:
-    """Lay out the page of an analysis, with the result or the run that the address names."""
+def page(
+    slug: str, result: str | None = None, run: str | None = None, dataset: str | None = None, **_: Any
+) -> html.Div:
+    """Lay out the page of an analysis, with the result, the run or the dataset that the address names."""
     here, analysis, place = workspace(), find(slug), places.place(slug)
     assert place is not None
+    if dataset and not result and not run:
+        with contextlib.suppress(NotFound):
+            datasets.open_(here, dataset)
     followed = _run(run) if run and not result else None
     if followed is not None and followed.state == "done":
         result = followed.outcome
@@ -60,6 +66,7 @@ def page(slug: str, result: str | None = None, run: str | None = None, **_: Any)
         stored = _last(slug, known["id"])
         if newest.record.state != "done" and not newest.marks.dismissed:
             followed = newest.record
+    so_far = _stored(f"{followed.key}.{followed.partial}") if followed is not None and followed.partial else None
     schema = datasets.schema(known)
     values = params.propose(analysis.params, schema, known["roles"])
     control = {"action": "attach", "slug": slug, "dataset": known["id"]}
@@ -77,7 +84,7 @@ def page(slug: str, result: str | None = None, run: str | None = None, **_: Any)
         schema,
         values,
         control,
-        stored.ref if stored else None,
+        next((each.ref for each in (so_far, stored) if each is not None), None),
         analysis_page.before(lede, place, _samples(slug)),
     )
 
@@ -197,6 +204,14 @@ def _form(app: Dash) -> None:
         hidden = [not declared[each["id"]["name"]].matters(told) for each in ctx.outputs_list[1]]
         stored = _stored(shown)
         return _run_bar(analysis, known, raw, None if stored is None or stored.is_partial else stored), hidden
+
+    app.clientside_callback(
+        ClientsideFunction("datainsights", "mended"),
+        Output(ids.error(MATCH), "children", allow_duplicate=True),
+        Output(ids.field(MATCH), "className", allow_duplicate=True),
+        Input(ids.param(MATCH), "value"),
+        prevent_initial_call=True,
+    )
 
     # The sample that fits: its size is written into the form, and then it is asked as by a click on Run.
     app.clientside_callback(

@@ -22,16 +22,16 @@ def register(app: Dash) -> None:
         Output(ids.DOWNLOAD, "data", allow_duplicate=True),
         Output(ids.STATE, "children", allow_duplicate=True),
         Input(ids.export(ALL, ALL), "n_clicks"),
-        State(ids.EXPORT_RAW, "value"),
+        State(ids.export_raw(ALL), "value"),
         State(ids.RESULT, "data"),
         prevent_initial_call=True,
     )
-    def export(clicks: list[int | None], raw: bool | None, key: str) -> tuple[Any, Any, Any]:
+    def export(clicks: list[int | None], raw: list[bool | None], key: str) -> tuple[Any, Any, Any]:
         """Ask for a file; one that was written before is fetched at once."""
         if not any(clicks):
             raise PreventUpdate
         table, form = ctx.triggered_id["table"], ctx.triggered_id["form"]
-        asked = {"result": key, "table": table, "format": form, "raw": bool(raw)}
+        asked = {"result": key, "table": table, "format": form, "raw": any(raw)}
         try:
             stored = results.get(workspace().result(key))
             name = exports.file_name(asked)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any
+from urllib.parse import parse_qs
 
 import dash
 from dash import ALL, MATCH, Dash, Input, Output, State, ctx, html
@@ -48,9 +50,10 @@ def register(app: Dash) -> None:
         Input("_pages_location", "pathname"),
         Input("_pages_location", "search"),
     )
-    def name_dataset(_: str | None, __: str | None) -> Any:
-        """Say in the bar which dataset is open."""
-        return chip()
+    def name_dataset(path: str | None, search: str | None) -> Any:
+        """Say in the bar which dataset is open; on an analysis' page, another one is opened there."""
+        asked = parse_qs((search or "").lstrip("?")).get("dataset", [None])[0]
+        return chip(path or "/", asked)
 
     @app.callback(
         Output(ids.SIDE, "children"),
@@ -105,15 +108,19 @@ def _column(dataset: str, name: str) -> dict[str, Any]:
     return next(each for each in figures["columns"] if each["name"] == name)
 
 
-def chip() -> Any:
-    """The dataset chip of this visitor."""
+def chip(path: str = "/", asked: str | None = None) -> Any:
+    """The dataset chip of this visitor; `asked` is the dataset that the page at `path` is about to open."""
     here = workspace()
     known = datasets.current(here)
+    if asked:
+        with contextlib.suppress(NotFound):
+            known = datasets.about(here, asked)
     links = [
         DatasetLink(id=each["id"], name=each["name"], rows=each["rows"], columns=len(each["columns"]))
         for each in datasets.each(here)
     ]
-    return dataset_chip(links, known["id"] if known else None)
+    page = path if path.strip("/") in places.found() else "/data"
+    return dataset_chip(links, known["id"] if known else None, page)
 
 
 def _nowhere(**_: Any) -> html.Div:

@@ -109,20 +109,21 @@ def _line(here: Workspace, run: Run, data: dict[str, Any] | None, now: dt.dateti
     if analysis is not None:
         schema, roles = (datasets.schema(data), data["roles"]) if data else (None, {})
         departed = differences.departures(analysis.params, job.params, schema, roles)
-    stored = _stored(here, run) if job.state == "done" else None
     return my_runs.line(
         run,
         data=data,
         differs=departed,
-        before=house().engine.position(job) if job.state == "queued" else 0,
-        evicted=stored is not None and bool(stored.evicted()),
+        place=house().engine.place(job) if job.state == "queued" else 0,
+        answer=_stored(here, run),
+        resumes=runs.resumes(here, job),
         now=now,
     )
 
 
 def _stored(here: Workspace, run: Run) -> StoredResult | None:
+    """What a run's question was answered."""
     try:
-        return results.get(here.result(run.record.outcome or ""))
+        return results.get(here.result(run.record.key))
     except NotFound:
         return None
 

@@ -175,8 +175,8 @@ def _busy(here: House, job: Record | None, visitor: str) -> dict[str, Any]:
         return {"busy": None, "lock": False}
     mine = job.visitor == visitor
     busy = {
-        "name": _short(job) if mine else "An analysis",
-        "title": job.title if mine else "Someone's analysis",
+        "name": _short(job) if mine else "analysis",
+        "title": job.title if mine else "Another visitor's analysis",
         "label": job.label if mine else "",
         "done": job.done,
         "total": job.total,
@@ -194,7 +194,7 @@ def _waiting(here: House, mine: list[Record]) -> dict[str, Any] | None:
     first = min((each for each in mine if each.state == "queued"), key=lambda each: each.sequence, default=None)
     if first is None:
         return None
-    return {"name": _short(first), "position": here.engine.position(first) + 1, "job": first.id}
+    return {"name": _short(first), "position": here.engine.place(first), "job": first.id}
 
 
 def _done(past: list[Run]) -> dict[str, Any] | None:

@@ -100,7 +100,14 @@ def _end(app: Dash) -> None:
             if job.field in names:  # said where it is to be mended, and only there
                 said = [controls.said(job.message) if name == job.field else None for name in names]
                 return [], [], so_far, no_update, job.id, said, ["wrong" if name == job.field else "" for name in names]
-            return [], runs.ended(job, sample(job)), so_far, no_update, job.id, *fields
+            return (
+                [],
+                runs.ended(job, resumes=past.resumes(workspace(), job), sample=sample(job)),
+                so_far,
+                no_update,
+                job.id,
+                *fields,
+            )
         if job.task == "analysis":
             return [], [], (no_update if _made(job) in drawn else job.outcome), no_update, job.id, *fields
         if job.task == "export":

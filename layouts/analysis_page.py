@@ -93,7 +93,7 @@ def provenance(result: StoredResult, asked_at: str) -> html.Div:
     about = result.about
     if result.is_partial:
         badge = blocks.badge("Partial", "partial")
-        return blocks.provenance(badge, f"updated {asked_at}. Numbers can still change.")
+        return blocks.provenance(badge, f"as it stood at {asked_at}, before the run had ended.")
     used, total = about["rows_used"], about["rows_total"]
     every = used == total
     badge = blocks.badge(f"All {words.count(total)} rows", "rows") if every else blocks.badge(
@@ -116,7 +116,7 @@ def export_menu(result: StoredResult, exports: Sequence[tuple[str, str]]) -> lis
         rows = words.plural(result.tables[table]["rows"], "row")
         items.append(cards.menu_item(table.capitalize(), form.upper(), rows, id=ids.export(table, form)))
     items.append(cards.menu_item("Result", "Markdown", "facts, caveats, tables", id=ids.export("result", "md")))
-    raw = dbc.Checkbox(id=ids.EXPORT_RAW, label="Raw values", value=False)
+    raw = dbc.Checkbox(id=ids.export_raw(), label="Raw values", value=False)
     hint = "Off: cells that start with = + \u2212 @ are made safe for spreadsheets."
     return [
         blocks.copy_link(),

@@ -50,7 +50,8 @@ def _stopped(result: StoredResult) -> Component | None:
     if not lost:
         return None
     listed = html.Ul([html.Li([html.Strong(each["name"]), f": {each['reason']}"]) for each in lost])
-    return states.note("stopped", f"{words.plural(len(lost), 'step')} stopped, and left out here.", listed)
+    again = [] if result.is_partial else [blocks.button("Try again", id=ids.again("restart", result.about["job"]))]
+    return states.note("stopped", f"{words.plural(len(lost), 'step')} stopped, and left out here.", listed, again)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,6 @@ ASKED = "asked"  # Div around the controls: answered or not
 LINE = "line"  # Span: the question in a line, where the form is folded
 ANSWER = "answer"
 EXPORT = "export"
-EXPORT_RAW = "export-raw"
 EXPORTING = "exporting"  # Store: the export job being waited for
 AWAITED = "awaited"  # Store: {job, at}, written at each pulse while an export is waited for
 DOWNLOAD = "download"  # Store: address of a finished export, fetched by the browser
@@ -100,6 +99,11 @@ def sample(slug: Any) -> dict[str, Any]:
 
 def export(table: Any, form: Any) -> dict[str, Any]:
     return {"type": "export", "table": table, "form": form}
+
+
+def export_raw(at: Any = "menu") -> dict[str, Any]:
+    """Whether exports keep raw values; it is there only with the menu, hence `at`, to be ALL."""
+    return {"type": "export-raw", "at": at}
 
 
 def column(name: Any) -> dict[str, Any]:

@@ -32,7 +32,9 @@ def panel(job: Record, before: Sequence[Record] = ()) -> html.Div:
     """Draw a live run; `before` are the runs that come before it, anybody's."""
     if job.state == "queued":
         queue = [*(_ahead(each, job) for each in before), ("hourglass", job.title, "yours")]
-        drawn = controls.waiting(len(before) + 1, starts=_starts(before), queue=queue, job=job.id)
+        drawn = controls.waiting(
+            1 + sum(each.state == "queued" for each in before), starts=_starts(before), queue=queue, job=job.id
+        )
         title = "Queued" if job.task == "analysis" else job.title
         return html.Div([html.H2(title), drawn], className="run-panel", role="status")
     percent = job.total >= 100  # a task that counts hundredths, not steps
@@ -89,16 +91,19 @@ def _steps(job: Record) -> list[controls.Step]:
 _SHORT = {"time": "too slow", "memory": "memory", "skipped": "skipped", "crash": "crashed"}
 
 
-def ended(job: Record, sample: int | None = None) -> Component | None:
-    """Say how a run ended, unless it ended well; `sample` is how many rows would fit, where that would help."""
-    ways = _ways(job, sample)
+def ended(job: Record, *, resumes: bool = False, sample: int | None = None) -> Component | None:
+    """Say how a run ended, unless it ended well.
+
+    `resumes` says whether its steps are still kept, `sample` how many rows would fit, where that would help.
+    """
+    ways = _ways(job, resumes, sample)
     if job.state == "failed":
         if job.incident:
             return states.mistake(job.incident, ways)
         return states.note("failed", job.message, buttons=ways)
     if job.state not in {"cancelled", "killed", "interrupted"}:
         return None
-    if job.task != "analysis" or not (job.kept or job.partial):
+    if job.task != "analysis" or not (resumes or job.partial):
         said = {"cancelled": "You cancelled this run.", "killed": job.message, "interrupted": job.message}[job.state]
         if job.message == "Withdrawn.":
             said = "You withdrew this run."
@@ -106,8 +111,8 @@ def ended(job: Record, sample: int | None = None) -> Component | None:
         kind: states.NoteKind = "stale" if job.state == "cancelled" else "interrupted"
         return states.note(kind, said, f"{kept}Nothing of yours is lost.", ways)
     steps = words.plural(len(job.kept), "finished step")
-    costs = f"Resume goes on after {steps}. Restart and Discard forget them." if job.kept else None
-    return states.stopped(_where(job), _why(job, steps), ways, costs)
+    costs = f"Resume goes on after {steps}. Restart and Discard forget them." if resumes else None
+    return states.stopped(_where(job), _why(job, steps if resumes else None), ways, costs)
 
 
 def _where(job: Record) -> str:
@@ -124,8 +129,8 @@ def _where(job: Record) -> str:
     return f"Interrupted{at}{far}."
 
 
-def _why(job: Record, steps: str) -> str:
-    kept = f"{steps[:1].upper()}{steps[1:]} {'is' if len(job.kept) == 1 else 'are'} kept." if job.kept else ""
+def _why(job: Record, steps: str | None) -> str:
+    kept = f"{steps[:1].upper()}{steps[1:]} {'is' if len(job.kept) == 1 else 'are'} kept." if steps else ""
     match job.state:
         case "killed":
             why = f"{job.message} The server itself kept running, and nothing else was lost."
@@ -141,17 +146,17 @@ def refused(message: str) -> Component:
     return states.note("failed", message)
 
 
-def _ways(job: Record, sample: int | None) -> list[Component]:
+def _ways(job: Record, resumes: bool, sample: int | None) -> list[Component]:
     """What can be done about a run that ended early."""
     discard = blocks.button("Discard", kind="danger", id=ids.again("discard", job.id))
     if job.task != "analysis" or (job.state == "failed" and not job.incident):
         # The question or the data must change first.
         return [blocks.button("Close", kind="quiet", id=ids.again("discard", job.id))]
     ways: list[Component] = []
-    if job.kept:
+    if resumes:
         ways.append(blocks.button("Resume", kind="primary", id=ids.again("resume", job.id), symbol="play"))
     if sample is not None:
         ways.append(blocks.button(f"Sample of {words.count(sample)} rows", id=ids.again("sample", job.id)))
-    again = "Restart" if job.kept else "Run again"
+    again = "Restart" if resumes else "Run again"
     kind = "secondary" if ways else "primary"
     return [*ways, blocks.button(again, kind=kind, id=ids.again("restart", job.id), symbol="rotate-ccw"), discard]

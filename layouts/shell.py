@@ -128,8 +128,8 @@ def shell(nav: Sequence[NavGroup], dataset_chip: Component, content: Component) 
     )
 
 
-def dataset_chip(datasets: Sequence[DatasetLink], current: str | None) -> Component:
-    """Name the dataset in use and open the others; nothing to open is said in words."""
+def dataset_chip(datasets: Sequence[DatasetLink], current: str | None, page: str = "/data") -> Component:
+    """Name the dataset in use and open the others, on `page`; nothing to open is said in words."""
     used = next((each for each in datasets if each.id == current), None)
     if not datasets:
         return html.Span("No dataset yet", className="dataset-none")
@@ -146,11 +146,11 @@ def dataset_chip(datasets: Sequence[DatasetLink], current: str | None) -> Compon
             ),
             html.Div(
                 [
-                    *(_dataset(each, each.id == current) for each in datasets),
+                    *(_dataset(each, each.id == current, page) for each in datasets),
                     html.Div(className="menu-rule"),
                     html.A(
                         [html.Span("Add a table", className="name")],
-                        href="/",
+                        href="/data#add",
                         className="menu-item lockable",
                         **{"data-nav": ""},
                     ),
@@ -190,13 +190,13 @@ def _group(group: NavGroup) -> html.Div:
     return html.Div([*title, *links], className="nav-group")
 
 
-def _dataset(each: DatasetLink, used: bool) -> html.A:
+def _dataset(each: DatasetLink, used: bool, page: str) -> html.A:
     return html.A(
         [
             html.Span(each.name, className="name"),
             html.Span(each.extent, className="aside"),
         ],
-        href=f"/data?dataset={each.id}",
+        href=f"{page}?dataset={each.id}",
         className="menu-item lockable" + (" used" if used else ""),
         **{"data-nav": "", **({"aria-current": "true"} if used else {})},
     )

@@ -173,6 +173,11 @@ def discard(engine: Engine, workspace: Workspace, job: str) -> None:
         mark(workspace, [job], dismissed=True)
 
 
+def resumes(workspace: Workspace, job: Record) -> bool:
+    """Whether asking the run's question again would go on from steps that are kept."""
+    return bool(job.kept) and not job.is_live and workspace.steps(job.key).is_dir()
+
+
 def _all(workspace: Workspace, jobs: list[Record]) -> list[Run]:
     marks = _marks(workspace)
     return [Run(job, marks.get(job.id, Marks())) for job in jobs if job.task == "analysis"]

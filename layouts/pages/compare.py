@@ -101,6 +101,17 @@ def value(fact: Any, name: str = "") -> str:
     return text
 
 
+def _cell(given: Any, column: str, kind: str, names: bool) -> str:
+    """A cell of a table: one that `names` its row is no count, and decimals of a column look alike."""
+    if given is None or isinstance(given, bool):
+        return value(given)
+    if kind == "integer" and names:
+        return str(given)
+    if kind == "decimal" and not _is_share(column) and abs(given) >= 1:
+        return words.number_of(given, 2)
+    return value(given, column)
+
+
 def change(pair: Pair) -> str:
     """What the right one has more, with its sign, and how much that is of the left one."""
     more = pair.change
@@ -229,7 +240,9 @@ def _table(letter: str, side: Side, name: str, *, open: bool) -> Component | Non
         return html.P([html.Strong(letter), large], className="quiet")
     rows = side.result.rows(name)
     columns = [column["name"] for column in described["columns"]]
-    shown = [[value(row[column], column) for column in columns] for row in rows[:ROWS]]
+    kinds = {column["name"]: column["kind"] for column in described["columns"]}
+    named = columns[0] if len({row[columns[0]] for row in rows}) == len(rows) else None
+    shown = [[_cell(row[column], column, kinds[column], column == named) for column in columns] for row in rows[:ROWS]]
     texts = [readable(column["name"]) for column in described["columns"] if column["kind"] not in _NUMBERS]
     more = f"and {words.plural(len(rows) - ROWS, 'row')} more" if len(rows) > ROWS else None
     return _folded(

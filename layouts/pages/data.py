@@ -72,6 +72,7 @@ def page(
             blocks.heading("Add a table"),
             intake(limit_mb),
             html.Details([html.Summary("Samples"), sample_table(samples)], className="twin"),
+            id="add",
         ),
         *slots,
     )

@@ -89,8 +89,8 @@ def sample_table(samples: Sequence[Sample]) -> Component:
         tables.Column(title="Table", look="name"),
         tables.Column(title="Rows", look="number"),
         tables.Column(title="Columns", look="number"),
-        tables.Column(title="Good for"),
-        tables.Column(title="Source", look="quiet"),
+        tables.Column(title="Good for", look="advice"),
+        tables.Column(title="Source", look="advice"),
         tables.Column(title="", look="link"),
     ]
     rows = []

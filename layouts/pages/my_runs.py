@@ -16,6 +16,7 @@ from dash import html
 from layouts import blocks, ids, runs, states, words
 from services.jobs.record import Record
 from services.params import Choice, Date, Field, Flag
+from services.results import StoredResult
 from services.runs import Run
 
 Line = dict[str, Any]
@@ -30,7 +31,7 @@ _STATES = {
     "failed": ("circle-alert", "Failed", "stopped"),
     "cancelled": ("circle-x", "Cancelled", "plain"),
 }
-_UNFINISHED = frozenset({"queued", "running", "killed", "interrupted"})
+_UNFINISHED = frozenset({"queued", "running", "killed", "interrupted", "cancelled"})
 
 
 def page(listing: Mapping[str, Any], days: int) -> html.Div:
@@ -64,18 +65,25 @@ def line(
     *,
     data: Mapping[str, Any] | None,
     differs: Sequence[tuple[Field, Any]],
-    before: int,
-    evicted: bool,
+    place: int,
+    answer: StoredResult | None,
+    resumes: bool,
     now: dt.datetime,
 ) -> Line:
-    """One run in words. `data` is its dataset, None when that was removed; `before` is who comes before it."""
+    """One run in words.
+
+    `data` is its dataset, None when that was removed; `place` its place in the queue; `answer` what
+    its question was answered, by this run or another; `resumes` whether steps of it are kept.
+    """
     job = run.record
     symbol, said, tone = _STATES[job.state]
     if job.state == "queued":
-        said += f", {words.ordinal(before + 1)}"
+        said += f", {words.ordinal(place)}"
     elif job.state == "killed" and "memory" in job.message.lower():
         said += ", memory"
     parts = [phrase(each, value) for each, value in differs]
+    evicted = job.state == "done" and answer is not None and bool(answer.evicted())
+    took = answer.about["seconds"] if job.state == "done" and answer is not None else job.seconds
     made = dt.datetime.fromtimestamp(job.made)
     return {
         "id": job.id,
@@ -97,21 +105,21 @@ def line(
         "why": "" if job.state == "done" else job.message,
         "when": when(made, now),
         "at": words.moment(made),
-        "took": words.NONE if job.started is None else words.duration(job.seconds),
+        "took": words.NONE if job.started is None else words.duration(took),
         "peak": words.megabytes(job.peak_mb) if job.peak_mb >= 0.5 else words.NONE,
         "live": job.is_live,
         "done": job.state == "done",
-        "unfinished": job.state in _UNFINISHED,
-        "href": address(job),
+        "unfinished": job.is_live or (job.state in _UNFINISHED and answer is None and not run.marks.dismissed),
+        "href": f"/{job.slug}?result={answer.key}" if answer is not None and not job.is_live else address(job),
         "again": data is not None,
-        "does": does(job, evicted=evicted, lost=data is None),
+        "does": does(job, evicted=evicted, lost=data is None, answered=answer is not None, resumes=resumes),
     }
 
 
-def does(job: Record, *, evicted: bool, lost: bool) -> tuple[str, str]:
+def does(job: Record, *, evicted: bool, lost: bool, answered: bool, resumes: bool) -> tuple[str, str]:
     """What a line offers first: the word, and what it does: open, withdraw, resume or fresh (run from nothing).
 
-    A run whose dataset is `lost` cannot be made again.
+    A run whose dataset is `lost` cannot be made again; one whose question was `answered` since need not.
     """
     match job.state:
         case "queued":
@@ -120,9 +128,11 @@ def does(job: Record, *, evicted: bool, lost: bool) -> tuple[str, str]:
             return "Watch", "open"
         case "done":
             return ("Make again", "fresh") if evicted and not lost else ("Open", "open")
+    if answered:
+        return "Open", "open"
     if lost or job.state == "failed":
         return "See why", "open"
-    return ("Resume", "resume") if job.kept else ("Run again", "fresh")
+    return ("Resume", "resume") if resumes else ("Run again", "fresh")
 
 
 def address(job: Record) -> str:

@@ -224,9 +224,9 @@ class Engine:
         """The jobs of its lane that come before it, the running one included; any visitor's."""
         return [each for _, each in self.live() if each.lane == job.lane and each.sequence < job.sequence]
 
-    def position(self, job: Record) -> int:
-        """How many jobs of its lane come before it, the running one included."""
-        return len(self.before(job))
+    def place(self, job: Record) -> int:
+        """Its place among those that wait: 1 is the next."""
+        return 1 + sum(each.state == "queued" for each in self.before(job))
 
     def mine(self, workspace: Workspace) -> list[Record]:
         """Every run of a visitor that has a record, newest first."""

@@ -47,6 +47,7 @@ class Record:
     label: str = ""
     steps: tuple[dict[str, Any], ...] = ()  # finished steps: label, seconds
     step_started: float | None = None
+    moved: float | None = None  # when `done` changed last
     pid: int | None = None  # the supervisor
     start: int | None = None  # its start time, in clock ticks since boot
     ceiling_mb: int | None = None
@@ -83,10 +84,18 @@ class Record:
 
     @property
     def left(self) -> float | None:
-        """Seconds left, when that can be estimated: some steps are done and say how fast it goes."""
-        if self.state != "running" or not 0.1 * self.total <= self.done < self.total:
+        """Seconds left, when that can be estimated: what is done says how fast it goes.
+
+        A step that takes much longer than those before it says that nobody knows.
+        """
+        if self.state != "running" or self.started is None or self.moved is None:
             return None
-        return self.seconds / self.done * (self.total - self.done)
+        if not 0.1 * self.total <= self.done < self.total:
+            return None
+        each, here = (self.moved - self.started) / self.done, time.time() - self.moved
+        if here > max(3 * each, each + 5):
+            return None
+        return each * (self.total - self.done - 1) + max(0.0, each - here)
 
     def changed(self, **fields: Any) -> Record:
         return dataclasses.replace(self, **fields)

@@ -137,6 +137,7 @@ class _Keeper:
         self._said: dict[str, Any] = {}
         self._code: int | None = None
         self._making: list[_Making] = []
+        self._reached = 0  # how far an earlier worker of this run had come
 
     def interrupt(self, number: int, _: object) -> None:
         self._interrupted = number
@@ -153,6 +154,7 @@ class _Keeper:
             # The step alone is lost: the next worker finds those before it and is told to pass over this one.
             checkpoints.stop(self._steps, stopped)
             job = self._job.changed(stopped=(*self._job.stopped, stopped), making="", may_skip=False, memory_mb=0.0)
+            self._reached = job.done
             self._write(job)
         ended = self._ended(reason)
         shutil.rmtree(self._folder / "tmp", ignore_errors=True)
@@ -272,10 +274,15 @@ class _Keeper:
         job, now = self._job, time.time()
         if "progress" in said:
             done, total, label = said["progress"]
-            if label != job.label and job.label:
-                took = {"label": job.label, "seconds": now - (job.step_started or now)}
-                job = job.changed(steps=(*job.steps, took), step_started=now)
-            job = job.changed(done=done, total=total, label=label)
+            if done >= self._reached:  # a worker that passes over what is kept says nothing new
+                is_new = label != job.label
+                if is_new and job.label:
+                    took = {"label": job.label, "seconds": now - (job.step_started or now)}
+                    job = job.changed(steps=(*job.steps, took), step_started=now)
+                moved = now if done != job.done or job.moved is None else job.moved
+                job = job.changed(done=done, total=total, label=label, moved=moved)
+                if is_new:
+                    self._changed(job)  # however short the step: a terminal lists each one
         if "step" in said:
             self._making.append(_Making(said["step"], said["seconds"], time.monotonic()))
         if "kept" in said:
@@ -326,8 +333,8 @@ class _Keeper:
         if end in {"heavy", "room"}:
             lane = lanes.HEAVY if end == "heavy" else job.lane
             return job.changed(
-                state="queued", lane=lane, started=None, ended=None, step_started=None, done=0, total=0, label="",
-                steps=(), peak_mb=0.0, ceiling_mb=None,
+                state="queued", lane=lane, started=None, ended=None, step_started=None, moved=None, done=0, total=0,
+                label="", steps=(), peak_mb=0.0, ceiling_mb=None,
             )  # fmt: skip
         if end == "cancelled":
             return job.changed(state="cancelled", message="Cancelled.")

@@ -46,6 +46,7 @@ def _analyse(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: i
 
     def about(result: Result) -> dict[str, Any]:
         return {
+            "job": job.id,
             "slug": job.slug,
             "title": job.title,
             "version": analysis.version,

@@ -18,6 +18,9 @@ from tests.dyno.visitor import Tab, Visitor
 JOBS = 200
 TABS = 3  # what one visitor may have waiting
 GROWTH_MB = 10
+# What the server's eight threads still open when more of them are busy at once than before: a
+# thread, and the descriptors of its own connection. What a job left behind would be 200 of each.
+MORE = {"processes": 0, "threads": 8, "descriptors": 40}
 
 
 def _holds(dyno: Dyno) -> dict[str, int]:
@@ -75,7 +78,11 @@ def test_200_short_jobs_leave_nothing_behind(tmp_path: Path, capsys: pytest.Capt
             ranges = [range(30 + first, 30 + JOBS, TABS) for first in range(TABS)]
             assert set(chain(*pool.map(_ask, tabs, [dataset] * TABS, ranges))) == {"done"}
         dyno.until(lambda: _rests(dyno), "the last job to be gone")
-        dyno.until(lambda: _holds(dyno) == held, f"no more than {held}: {_holds(dyno)}", seconds=60)
+        at_most = {each: number + MORE[each] for each, number in held.items()}
+        dyno.until(
+            lambda: all(number <= at_most[each] for each, number in _holds(dyno).items()),
+            f"no more than {at_most}: {_holds(dyno)}",
+        )
         after, left = dyno.anonymous_mb(), _files(dyno) - files
         heavy = _heavy(dyno)
         alone, kills = dyno.alone_mb(), dyno.oom_kills()

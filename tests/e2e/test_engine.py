@@ -185,7 +185,7 @@ def test_two_questions_asked_in_two_tabs_at_once_one_runs_one_queues_and_each_ta
     for each in (here, other):
         each.page.locator("#run").evaluate("button => button.click()")
     expect(here.page.locator(".run-panel").get_by_role("button", name="Cancel")).to_be_visible()
-    expect(other.page.locator(".run-panel")).to_contain_text("2nd in the queue")
+    expect(other.page.locator(".run-panel")).to_contain_text("1st in the queue")
     here.open()
     for page in (here.page, other.page):
         page.wait_for_url("**/battery?result=*")
@@ -202,7 +202,7 @@ def test_a_run_is_cancelled_while_it_waits_and_while_it_runs_and_resumed(
     running = first.run()
     second.fill(**{"Model that waits for it": "1"})
     second.page.get_by_role("button", name="Queue this run").click()
-    expect(second.page.locator(".run-panel")).to_contain_text("2nd in the queue")
+    expect(second.page.locator(".run-panel")).to_contain_text("1st in the queue")
     expect(second.page.locator(".run-panel")).to_contain_text("Another visitor’s run")
     second.page.get_by_role("button", name="Withdraw").click()
     expect(second.page.locator("#state")).to_contain_text("You withdrew this run")
@@ -346,7 +346,7 @@ def test_whatever_is_killed_the_record_is_right_the_flag_is_down_and_nobody_is_l
     other = battery()
     other.fill(**{"Model that waits for it": "0"})
     other.page.get_by_role("button", name="Queue this run").click()
-    expect(other.page.locator(".run-panel")).to_contain_text("2nd in the queue")
+    expect(other.page.locator(".run-panel")).to_contain_text("1st in the queue")
     server.kill()
     server.start()
     expect(other.page.locator("#answer .lede")).to_have_text("12 models scored; the first is best.")

@@ -217,7 +217,7 @@ def test_a_second_visitor_waits_in_the_queue_and_is_run_by_itself(
     with server.held(_press_run(pages[0])):
         until(lambda: _locked(pages[1]), "links are locked for the other visitor too")
         pages[1].get_by_role("button", name="Queue this run").click()
-        expect(pages[1].locator(".run-panel")).to_contain_text("2nd in the queue")
+        expect(pages[1].locator(".run-panel")).to_contain_text("1st in the queue")
     for page in pages:
         page.wait_for_url("**/rfm?result=*")
         expect(page.locator(".lede")).to_contain_text("Champions")

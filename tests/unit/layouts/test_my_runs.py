@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from services import params
 from services.analysis import find
 from services.compare import Pair
 from services.jobs.record import Record
+from services.results import StoredResult
 from services.runs import Marks, Run
 
 NOW = dt.datetime(2018, 1, 2, 15, 0)
@@ -29,15 +31,22 @@ def record(**changes: Any) -> Record:
 
 
 def line(job: Record, marks: Marks | None = None, **more: Any) -> my_runs.Line:
-    said = {"data": DATA, "differs": [], "before": 0, "evicted": False, "now": NOW, **more}
+    said = {"data": DATA, "differs": [], "place": 1, "answer": None, "resumes": False, "now": NOW, **more}
     return my_runs.line(Run(job, marks or Marks()), **said)
 
 
+def answer(**tables: str) -> StoredResult:
+    """What the run's question was answered; its tables lie in these files."""
+    about = {"seconds": 2.5, "tables": {name: {"file": file} for name, file in tables.items()}}
+    return StoredResult(Path("d" * 32), about)
+
+
 def test_a_done_run_in_words() -> None:
-    said = line(record(), differs=[(FIELDS["quantiles"], 3), (FIELDS["refunds"], "exclude"), (FIELDS["amount"], None)])
+    differs = [(FIELDS["quantiles"], 3), (FIELDS["refunds"], "exclude"), (FIELDS["amount"], None)]
+    said = line(record(), answer=answer(), differs=differs)
     assert (said["name"], said["data"], said["version"]) == ("RFM segments", "orders.csv", "v2")
     assert said["differs"] == "scores from 1 to 3 · refunds leave out · no amount"
-    assert (said["state"], said["when"], said["took"], said["peak"]) == ("Done", "14:32", "3.1\u202fs", "48\u202fMB")
+    assert (said["state"], said["when"], said["took"], said["peak"]) == ("Done", "14:32", "2.5\u202fs", "48\u202fMB")
     assert (said["href"], said["does"], said["news"]) == (f"/rfm?result={'d' * 32}", ("Open", "open"), True)
 
 
@@ -50,7 +59,7 @@ def test_a_run_has_the_name_it_was_given_and_says_what_is_gone() -> None:
 @pytest.mark.parametrize(
     ("changes", "state", "does"),
     [
-        ({"state": "queued", "started": None, "ended": None}, "Queued, 2nd", ("Withdraw", "withdraw")),
+        ({"state": "queued", "started": None, "ended": None}, "Queued, 1st", ("Withdraw", "withdraw")),
         ({"state": "running", "ended": None, "done": 1, "total": 4}, "Running", ("Watch", "open")),
         ({"state": "killed", "message": "Stopped: memory"}, "Stopped, memory", ("Run again", "fresh")),
         ({"state": "killed", "message": "Took too long", "kept": ("a",)}, "Stopped", ("Resume", "resume")),
@@ -62,17 +71,25 @@ def test_a_run_has_the_name_it_was_given_and_says_what_is_gone() -> None:
 def test_each_state_says_what_it_is_and_offers_one_thing(
     changes: dict[str, Any], state: str, does: tuple[str, str]
 ) -> None:
-    said = line(record(outcome=None, **changes), before=1)
+    said = line(record(outcome=None, **changes), resumes="kept" in changes)
     assert (said["state"], said["does"]) == (state, does)
     assert said["href"] == f"/rfm?run={'a' * 32}"
     assert said["share"] == (0.25 if state == "Running" else None)
 
 
 def test_an_evicted_table_is_made_again_unless_its_dataset_is_gone() -> None:
-    said = line(record(), evicted=True)
+    said = line(record(), answer=answer(items="gone.parquet"))
     assert (said["badge"], said["does"]) == ("Table evicted", ("Make again", "fresh"))
-    assert line(record(), evicted=True, data=None)["does"] == ("Open", "open")
+    assert line(record(), answer=answer(items="gone.parquet"), data=None)["does"] == ("Open", "open")
     assert line(record(state="cancelled"), data=None)["does"] == ("See why", "open")
+
+
+def test_a_run_whose_steps_are_gone_is_not_resumed_and_one_whose_question_was_answered_since_opens_the_answer() -> None:
+    stopped = record(state="interrupted", outcome=None, kept=("a",))
+    assert line(stopped)["does"] == ("Run again", "fresh")
+    assert line(stopped)["unfinished"]
+    since = line(stopped, answer=answer())
+    assert (since["does"], since["href"], since["unfinished"]) == (("Open", "open"), f"/rfm?result={'d' * 32}", False)
 
 
 def test_a_line_is_json_whatever_it_is_called() -> None:

@@ -11,6 +11,7 @@ from services.analysis import find_all
 from services.errors import NotFound, ParamError
 from services.workspace import new_id
 from tests.unit.services.jobs.stage import Stage
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -81,6 +82,7 @@ def test_a_live_run_is_not_deleted(stage: Stage, tmp_path: Path) -> None:
 def test_discarding_forgets_the_steps_and_puts_the_message_away(stage: Stage, tmp_path: Path) -> None:
     log, gate = tmp_path / "log", tmp_path / "gate"
     job = stage.running(stage.ask("steps", log=str(log), gate=str(gate)))
+    until(lambda: stage.now(job).kept)
     runs.discard(stage.engine, stage.workspace, job.id)  # not while it runs
     stage.engine.cancel(stage.workspace, job.id)
     stage.ended(job)

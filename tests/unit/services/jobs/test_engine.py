@@ -61,7 +61,7 @@ def test_another_visitors_same_question_is_another_job(stage: Stage, gate: Path)
 def test_first_come_first_served_one_at_a_time(stage: Stage, gate: Path) -> None:
     jobs = [stage.running(waits(stage, gate, "a")), *(waits(stage, gate, name) for name in "bcd")]
     assert states(stage, *jobs) == ["running", "queued", "queued", "queued"]
-    assert [stage.engine.position(stage.now(job)) for job in jobs] == [0, 1, 2, 3]
+    assert [len(stage.engine.before(stage.now(job))) for job in jobs] == [0, 1, 2, 3]
     gate.touch()
     ended = [stage.ended(job) for job in jobs]
     assert [job.state for job in ended] == ["done"] * 4
@@ -78,7 +78,7 @@ def test_eight_jobs_of_four_visitors_keep_their_order_and_each_ends(stage: Stage
         for workspace, dataset in visitors:
             asked = {"item": "item", "gate": str(gate), "size": turn + 1}
             jobs.append(stage.engine.ask(workspace, "steps", dataset, asked))
-    assert [stage.engine.position(stage.now(job)) for job in jobs] == list(range(8))
+    assert [len(stage.engine.before(stage.now(job))) for job in jobs] == list(range(8))
     gate.touch()
     ended = [stage.ended(job) for job in jobs]
     assert [job.state for job in ended] == ["done"] * 8
@@ -97,7 +97,7 @@ def test_a_queued_job_can_be_withdrawn_and_the_next_moves_up(stage: Stage, gate:
     stage.engine.cancel(stage.workspace, second.id)
     withdrawn = stage.now(second)
     assert (withdrawn.state, withdrawn.message, withdrawn.started) == ("cancelled", "Withdrawn.", None)
-    assert stage.engine.position(stage.now(third)) == 1
+    assert stage.engine.place(stage.now(third)) == 1
     gate.touch()
     assert stage.ended(third).state == "done"
     assert states(stage, second) == ["cancelled"]

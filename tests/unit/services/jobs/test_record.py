@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -97,10 +98,20 @@ def test_an_orphan_says_it_runs_under_a_process_that_does_not_live() -> None:
 
 
 def test_time_left_follows_from_the_share_done() -> None:
-    assert queued(state="running", started=10.0, ended=20.0, done=1, total=4).left == 30.0
-    assert queued(state="running", started=10.0, ended=20.0, done=0, total=4).left is None
-    assert queued(state="running", started=10.0, ended=20.0, done=4, total=4).left is None
-    assert queued(state="done", started=10.0, ended=20.0, done=1, total=4).left is None
+    now = time.time()
+    running = queued(state="running", started=now - 24, moved=now - 4, done=2, total=4)
+    assert running.left == pytest.approx(16, abs=0.5)  # ten seconds each; four of the third's are over
+    assert running.changed(done=0).left is None
+    assert running.changed(done=4).left is None
+    assert running.changed(state="done").left is None
+
+
+def test_nobody_knows_how_long_a_step_takes_that_takes_much_longer_than_the_others() -> None:
+    now = time.time()
+    running = queued(state="running", started=now - 32, moved=now - 12, done=2, total=4)
+    assert running.left == pytest.approx(10, abs=0.5)
+    assert running.changed(started=now - 60, moved=now - 40).left is None
+    assert running.changed(moved=None).left is None
 
 
 def test_a_run_that_did_not_start_took_no_time() -> None:
