@@ -17,10 +17,10 @@ from callbacks import pulse
 from callbacks.house import House, house, workspace
 from callbacks.intake import look
 from layouts import analysis_page, blocks, controls, ids, places, runs, states, theme, words
-from services import datasets, params, preflight, reader, results
+from services import datasets, params, preflight, results
 from services import runs as past
 from services.analysis import Analysis, Shape, find, find_all
-from services.errors import Evicted, Expected, NotFound, ParamError
+from services.errors import Evicted, NotFound, ParamError
 from services.jobs import lanes
 from services.jobs.record import Record
 from services.preflight import Forecast
@@ -39,7 +39,6 @@ def register(app: Dash) -> None:
             dash.register_page(slug, path=f"/{slug}", title=title, name=analysis.title, layout=partial(page, slug))
     _form(app)
     _answer(app)
-    _grids(app)
 
 
 def page(
@@ -238,7 +237,7 @@ def _run_bar(
         return controls.run_bar("current", f"Answered at {made:%H:%M}. Change anything above to ask again.", id=ids.RUN)
     here = house()
     shape = Shape(known["rows"], len(known["columns"]))
-    seen = preflight.forecast(here.home.server, analysis, shape, parsed, _free_mb(here))
+    seen = preflight.forecast(here.home.server, analysis, shape, parsed, free_mb(here))
     peak, free = (f"{words.count(round(max(0, mb)))}{words.THIN}MB" for mb in (seen.cost.peak_mb, seen.free_mb))
     takes = f"About {peak} of {free} free, {words.about(seen.cost.seconds)}."
     another = lanes.holder(here.home.server, lanes.HEAVY) is not None
@@ -294,7 +293,7 @@ def _on(question: dict[str, Any], rows: int) -> str:
     return f"On {words.count(sample)} of {words.count(rows)} rows."
 
 
-def _free_mb(here: House) -> float:
+def free_mb(here: House) -> float:
     """What a job will find free: the reader makes room for it, and a job before it will have ended."""
     held = sum(part["mb"] for part in pulse.measure(here)["parts"] if part["name"] not in {"Job", "Reader"})
     return here.limit.mb - here.engine.bounds.reserve_mb - held - preflight.SUPERVISOR_MB
@@ -360,64 +359,3 @@ class _Plain(json.JSONEncoder):
 
     def default(self, o: Any) -> Any:
         return o.to_plotly_json() if hasattr(o, "to_plotly_json") else super().default(o)
-
-
-def _grids(app: Dash) -> None:
-    @app.callback(
-        Output(ids.grid(MATCH), "getRowsResponse"),
-        Output(ids.picked(MATCH), "children"),
-        Input(ids.grid(MATCH), "getRowsRequest"),
-        State(ids.RESULT, "data"),
-        prevent_initial_call=True,
-    )
-    def rows(asked: dict[str, Any] | None, key: str | None) -> tuple[Any, Any]:
-        """Answer a grid: some rows, and how many there are, sorted and filtered on the server."""
-        stored = _stored(key)
-        if asked is None or stored is None:
-            raise PreventUpdate
-        table = ctx.triggered_id["table"]
-        where = asked.get("filterModel") or {}
-        try:
-            found, count = page_of(stored, table, asked)
-        except (Evicted, Expected) as error:
-            return {"rowData": [], "rowCount": 0}, error.message
-        total = stored.tables[table]["rows"]
-        return {"rowData": found, "rowCount": count}, _told(table, where, count, total)
-
-    app.clientside_callback(
-        ClientsideFunction("datainsights", "pick"),
-        Output(ids.grid(MATCH), "filterModel"),
-        Input(ids.pick(MATCH, ALL, ALL), "n_clicks"),
-        Input(ids.mark(MATCH, ALL), "clickData"),
-        Input(ids.unpick(MATCH, ALL), "n_clicks"),
-        prevent_initial_call=True,
-    )
-
-
-def _told(table: str, where: dict[str, Any], count: int, total: int) -> Any:
-    if not where:
-        return words.count(total)
-    texts = [f"{name.capitalize()}: {rule.get('filter', rule.get('type'))}" for name, rule in where.items()]
-    badge = blocks.filter_badge(", ".join(texts), ids.unpick(table))
-    return [badge, f" {words.count(count)} of {words.count(total)}"]
-
-
-def page_of(stored: StoredResult, table: str, asked: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
-    """Rows `startRow` to `endRow` of a table under the grid's sort and filter, and how many match."""
-    names = [column["name"] for column in stored.tables[table]["columns"]]
-    start, stop = int(asked.get("startRow", 0)), int(asked.get("endRow", 100))
-    sort = [(each["colId"], each["sort"] == "desc") for each in asked.get("sortModel") or []]
-    where = asked.get("filterModel") or {}
-    path = stored.file(table)
-    if path.suffix == ".json":
-        return reader.page_of(stored.rows(table), start, stop, sort=sort, where=where)
-    sql, values = reader.page(names, start, min(stop, start + 1_000), sort=sort, where=where)
-    condition, bound = reader.conditions(names, where)
-    ask = house().reader.ask
-    found = ask(path, sql, values)
-    count = (
-        ask(path, f"SELECT count(*) FROM FILE WHERE {condition}", bound)[0][0]
-        if where
-        else stored.tables[table]["rows"]
-    )
-    return [dict(zip(names, row, strict=True)) for row in found], count

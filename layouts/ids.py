@@ -39,6 +39,15 @@ MY_RUNS_TOOLS = "my-runs-tools"
 MY_RUNS_EMPTY = "my-runs-empty"
 NEWS = "runs-news"  # Span in the navigation: that runs ended unseen
 
+# On the page that runs several analyses.
+SEVERAL = "several"  # Store: {dataset, chain}: what is asked about, and the chain that the address names
+SEVERAL_BAR = "several-bar"
+SEVERAL_NOTE = "several-note"  # Div: why it could not be asked
+RUN_SEVERAL = "run-several"
+TICK_ALL = "tick-all"
+CHAIN = "chain"  # Div: the chain as it goes
+CHAIN_NEWS = "chain-news"  # Store: written by assets/chains.js when something of the visitor's changed
+
 # On Settings.
 DELETING = "deleting"  # Div: asks once more, says what could not be done
 
@@ -66,6 +75,16 @@ def use_rows(rows: Any) -> dict[str, Any]:
 def grid(table: Any) -> dict[str, Any]:
     """The grid that shows a table of a result."""
     return {"type": "grid", "table": table}
+
+
+def rows(dataset: Any) -> dict[str, Any]:
+    """The grid that shows the rows of a dataset."""
+    return {"type": "rows", "dataset": dataset}
+
+
+def rows_said(dataset: Any) -> dict[str, Any]:
+    """Where it is said how many of them match."""
+    return {"type": "rows-said", "dataset": dataset}
 
 
 def picked(table: Any) -> dict[str, Any]:
@@ -119,6 +138,16 @@ def again(action: Any, job: Any) -> dict[str, Any]:
 def spread(column: Any) -> dict[str, Any]:
     """The histogram of a column of the open table."""
     return {"type": "spread", "column": column}
+
+
+def tick(slug: Any) -> dict[str, Any]:
+    """What chooses an analysis, to be run among several."""
+    return {"type": "tick", "slug": slug}
+
+
+def cancel_all(chain: Any) -> dict[str, Any]:
+    """What cancels every part of a chain that has not ended."""
+    return {"type": "cancel-all", "chain": chain}
 
 
 def remove(dataset: Any) -> dict[str, Any]:

@@ -14,8 +14,6 @@ from layouts import controls, ids
 from services.params import Choice, Column, Date, Field, Flag, Number, Text, Values
 from services.schema import Schema
 
-_TYPED = 300  # milliseconds without a key after which what is typed is looked at
-
 
 def form(fields: Sequence[Field], schema: Schema, values: Mapping[str, Any]) -> list[Component]:
     """One control a parameter, with a rule between the columns and the rest."""
@@ -68,12 +66,12 @@ def _control(each: Field, schema: Schema, value: Any) -> Component:
             mode = "numeric" if each.whole else "decimal"
             # Of 1,234,567 rows, :g alone would leave 1.23457e+06.
             shown = "" if value is None else f"{value:.15g}"
-            return dbc.Input(id=name, value=shown, inputMode=mode, size="sm", debounce=_TYPED)
+            return dbc.Input(id=name, value=shown, inputMode=mode, size="sm")
         case Date():
-            return dbc.Input(id=name, type="date", value=str(value) if value else "", size="sm", debounce=_TYPED)
+            return dbc.Input(id=name, type="date", value=str(value) if value else "", size="sm")
         case Flag():
             return dbc.Checkbox(id=name, value=bool(value), label=kind.label)
         case Text():
-            return dbc.Input(id=name, value=value or "", maxLength=kind.longest, size="sm", debounce=_TYPED)
+            return dbc.Input(id=name, value=value or "", maxLength=kind.longest, size="sm")
         case Values():
             return dcc.Dropdown([], value, id=name, multi=kind.many)

@@ -14,6 +14,7 @@ import json
 import math
 import operator
 import os
+import resource
 import selectors
 import shutil
 import subprocess
@@ -26,13 +27,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from services import memory
 from services.duck import connect, literal, quote
 from services.errors import DataError, Expected
 
-MEMORY_MB = 96
+MEMORY_MB = 96  # what DuckDB may hold
+MOST_MB = 256  # what the process may allocate, DuckDB's tables of its own and all libraries' reserves included
 DEADLINE = 5.0  # seconds a question may take
 IDLE = 60.0  # seconds without a question until the process ends
 ROOT = Path(__file__).parents[1]
+ENVIRONMENT = {
+    "PYTHONPATH": str(ROOT),
+    "MALLOC_ARENA_MAX": "2",
+    "DUCKDB_JE_MALLOC_CONF": memory.DUCKDB_GIVES_BACK,
+}
 _EXACT = 2**53  # a float holds every integer up to here
 
 _COMPARE = {
@@ -44,8 +52,8 @@ _PARTS = ("contains", "notContains", "startsWith", "endsWith")
 _KINDS = {*_COMPARE, *_BLANK, *_PARTS, "inRange"}
 
 
-class Slow(Expected):
-    """The question took longer than its deadline."""
+class TooMuch(Expected):
+    """The question would take more than reading may: time, or memory."""
 
 
 def page(
@@ -206,14 +214,14 @@ class Reader:
 
         Raises
         ------
-        Slow
-            No answer within the deadline.
+        TooMuch
+            No answer within the deadline, or not within the reader's memory.
         DataError
             DuckDB refused the question.
         """
         question = json.dumps({"file": str(path), "sql": sql, "values": list(values)}).encode() + b"\n"
         if not self._turn.acquire(timeout=DEADLINE):
-            raise Slow("Others read large tables just now. Try again in a moment.")
+            raise TooMuch("Others read large tables just now. Try again in a moment.")
         try:
             answer = self._exchange(question)
         except (BrokenPipeError, EOFError):
@@ -221,6 +229,8 @@ class Reader:
             answer = self._exchange_again(question)
         finally:
             self._turn.release()
+        if "full" in answer:
+            raise TooMuch("This needs more memory than reading may take. Filter first, or sort by fewer columns.")
         if "error" in answer:
             raise DataError(f"The table could not be read: {answer['error']}")
         return answer["rows"]
@@ -230,7 +240,8 @@ class Reader:
             return self._exchange(question)  # it died: once more
         except (BrokenPipeError, EOFError):
             self._end()
-            raise DataError("The table could not be read: its reader ended twice. Ask for less at a time.") from None
+            said = "The table could not be read just now: a run may need the memory. Try again in a moment."
+            raise TooMuch(said) from None
 
     def rest(self) -> None:
         """End the process when it was idle long enough; called by the timer."""
@@ -261,7 +272,7 @@ class Reader:
             while not heard.endswith(b"\n"):
                 if not selector.select(self._last + DEADLINE - time.monotonic()):
                     self._end()
-                    raise Slow("This took too long to read. Filter or sort by fewer columns.")
+                    raise TooMuch("This took too long to read. Filter or sort by fewer columns.")
                 block = os.read(process.stdout.fileno(), 1 << 20)
                 if not block:
                     raise EOFError
@@ -279,7 +290,7 @@ class Reader:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 cwd=ROOT,
-                env=os.environ | {"PYTHONPATH": str(ROOT), "MALLOC_ARENA_MAX": "2"},
+                env=os.environ | ENVIRONMENT,
             )
         return self._process
 
@@ -299,6 +310,9 @@ class Reader:
 
 def serve(root: Path, spill: Path) -> None:
     """Answer questions from standard input until it closes: the child's side."""
+    # Before the server, and after a job, when memory runs out; and never past a limit of its own.
+    memory.offer(500)
+    resource.setrlimit(resource.RLIMIT_DATA, (MOST_MB * memory.MB, MOST_MB * memory.MB))
     import duckdb
 
     con = connect(root, spill=spill, memory_mb=MEMORY_MB, spill_mb=500)
@@ -310,6 +324,8 @@ def serve(root: Path, spill: Path) -> None:
             con.execute(f"CREATE OR REPLACE VIEW FILE AS {source}")
             rows = con.execute(asked["sql"], asked["values"] or None).fetchall()
             answer: dict[str, Any] = {"rows": [[_told(value) for value in row] for row in rows]}
+        except (MemoryError, duckdb.OutOfMemoryException):
+            answer = {"full": True}
         except duckdb.Error as error:
             answer = {"error": str(error).splitlines()[0][:300]}
         print(json.dumps(answer, default=str), flush=True)

@@ -14,6 +14,10 @@ from layouts.icons import icon
 from layouts.pages.home import intake, sample_table, spread
 from services import roles
 from services.samples import Sample
+from services.schema import NUMERIC, TEXTUAL
+
+_MANY_COLUMNS = 30
+_GRID_HEIGHT = 422
 
 _ICONS = {
     "integer": "hash", "decimal": "hash", "flag": "toggle-left", "date": "calendar", "datetime": "calendar",
@@ -66,6 +70,7 @@ def page(
         blocks.section(
             blocks.heading("Columns", f"{len(figures['columns'])}, click one for its figures"), _columns(figures)
         ),
+        _rows_of(known),
         blocks.caveats(notes) if notes else None,
         blocks.section(blocks.heading("Your tables", str(len(others))), _tables(others, known["id"])),
         blocks.section(
@@ -109,6 +114,29 @@ def _columns(figures: Mapping[str, Any]) -> Component:
     ]
     rows = [_row(column, figures["rows"]) for column in figures["columns"]]
     return tables.table(columns, rows, caption="Columns")
+
+
+def _rows_of(known: Mapping[str, Any]) -> Component:
+    """The table itself, asked for by page; columns go by their place, since a name may hold anything."""
+    columns = [_grid_column(f"c{place}", column) for place, column in enumerate(known["columns"])]
+    # Cells out of sight are left out where there are many columns: a hundred rows of them would be 20,000 elements.
+    options = {"suppressColumnVirtualisation": len(columns) <= _MANY_COLUMNS}
+    height = min(_GRID_HEIGHT, 42 + 34 * max(known["rows"], 1))
+    drawn = tables.grid(ids.rows(known["id"]), columns, height=height, label="Rows", options=options)
+    said = html.Span(words.count(known["rows"]), id=ids.rows_said(known["id"]))
+    return blocks.section(blocks.heading("Rows", said), drawn)
+
+
+def _grid_column(field: str, column: Mapping[str, Any]) -> dict[str, Any]:
+    drawn: dict[str, Any] = {"field": field, "headerName": column["name"], "minWidth": 124}
+    if column["kind"] in NUMERIC:
+        number = "params.value + ''" if _names_something(column["name"]) else "d3.format(',')(params.value)"
+        # A number that is too long for the browser comes as text, and is shown as it stands.
+        written = f"params.value == null ? '' : params.value === params.value + '' ? params.value : {number}"
+        drawn |= {"type": "number", "filter": "agNumberColumnFilter", "valueFormatter": {"function": written}}
+    elif column["kind"] in TEXTUAL:
+        drawn["filter"] = "agTextColumnFilter"
+    return drawn
 
 
 def _row(column: Mapping[str, Any], rows: int) -> list[Any]:

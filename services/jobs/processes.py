@@ -12,6 +12,7 @@ from pathlib import Path
 
 from services import memory
 
+READER = "services.reader"  # the module that the reader's process runs
 JOB = "DATAINSIGHTS_JOB"  # tells every process of a job, by its environment, whose it is
 
 
@@ -40,6 +41,17 @@ def sweep(worker: subprocess.Popen[bytes]) -> None:
         except ChildProcessError:
             return
         time.sleep(0.01)
+
+
+def end_reader(server: int) -> bool:
+    """Kill the reader below `server`, and say whether there was one: who asked it something asks a new one again."""
+    for pid in memory.tree(server):
+        with contextlib.suppress(OSError):
+            said = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if READER.encode() in said:
+                _kill(os.kill, pid)
+                return True
+    return False
 
 
 def strays() -> dict[int, str]:

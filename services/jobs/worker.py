@@ -18,6 +18,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from services import memory
 from services.errors import Expected, StepStopped
 from services.jobs import record
 from services.memory import MB
@@ -33,7 +34,7 @@ def bound(ceiling_mb: int | None) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != supervisor:  # it died in between
         os._exit(1)
-    Path("/proc/self/oom_score_adj").write_text("1000")
+    memory.offer(1000)
     os.nice(10)
     if ceiling_mb is not None:
         most = (ceiling_mb + SLACK_MB) * MB

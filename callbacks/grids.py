@@ -1,0 +1,130 @@
+"""Rows that a grid asks for: of a table of a result, and of the open dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx
+from dash.exceptions import PreventUpdate
+
+from callbacks.house import house, workspace
+from layouts import blocks, ids, words
+from services import datasets, reader, results
+from services.errors import Evicted, Expected, NotFound
+from services.results import StoredResult
+from services.table import DATA
+
+MOST_ROWS = 1_000  # that are sent at once
+
+Rows = tuple[list[dict[str, Any]], int]
+
+
+def register(app: Dash) -> None:
+    """Wire every grid that asks for its rows by page."""
+    _of_result(app)
+    _of_dataset(app)
+
+
+def _of_result(app: Dash) -> None:
+    @app.callback(
+        Output(ids.grid(MATCH), "getRowsResponse"),
+        Output(ids.picked(MATCH), "children"),
+        Input(ids.grid(MATCH), "getRowsRequest"),
+        State(ids.RESULT, "data"),
+        prevent_initial_call=True,
+    )
+    def rows(asked: dict[str, Any] | None, ref: str | None) -> tuple[Any, Any]:
+        """Answer a grid: some rows, and how many there are, sorted and filtered on the server."""
+        if asked is None:
+            raise PreventUpdate
+        table = ctx.triggered_id["table"]
+        try:
+            stored = results.find(workspace(), ref or "")
+        except NotFound:
+            raise PreventUpdate from None
+        try:
+            found, count = of_result(stored, table, asked)
+        except (Evicted, Expected) as error:
+            return _NONE, error.message
+        told = _told(table, asked.get("filterModel") or {}, count, stored.tables[table]["rows"])
+        return {"rowData": found, "rowCount": count}, told
+
+    app.clientside_callback(
+        ClientsideFunction("datainsights", "pick"),
+        Output(ids.grid(MATCH), "filterModel"),
+        Input(ids.pick(MATCH, ALL, ALL), "n_clicks"),
+        Input(ids.mark(MATCH, ALL), "clickData"),
+        Input(ids.unpick(MATCH, ALL), "n_clicks"),
+        prevent_initial_call=True,
+    )
+
+
+def _of_dataset(app: Dash) -> None:
+    @app.callback(
+        Output(ids.rows(MATCH), "getRowsResponse"),
+        Output(ids.rows_said(MATCH), "children"),
+        Input(ids.rows(MATCH), "getRowsRequest"),
+        prevent_initial_call=True,
+    )
+    def rows(asked: dict[str, Any] | None) -> tuple[Any, Any]:
+        """Answer the grid of a dataset."""
+        if asked is None:
+            raise PreventUpdate
+        try:
+            known = datasets.about(workspace(), str(ctx.triggered_id["dataset"]))
+            found, count = of_dataset(known, asked)
+        except Expected as error:
+            return _NONE, error.message
+        if not asked.get("filterModel"):
+            return {"rowData": found, "rowCount": count}, words.count(count)
+        return {"rowData": found, "rowCount": count}, f"{words.count(count)} of {words.count(known['rows'])}"
+
+
+_NONE = {"rowData": [], "rowCount": 0}
+
+
+def of_result(stored: StoredResult, table: str, asked: Mapping[str, Any]) -> Rows:
+    """Rows `startRow` to `endRow` of a table under the grid's sort and filter, and how many match."""
+    path = stored.file(table)
+    names = {column["name"]: column["name"] for column in stored.tables[table]["columns"]}
+    if path.suffix == ".json":
+        start, stop, sort, where = _asked(asked, names)
+        return reader.page_of(stored.rows(table), start, stop, sort=sort, where=where)
+    return _read(path, names, stored.tables[table]["rows"], asked)
+
+
+def of_dataset(known: Mapping[str, Any], asked: Mapping[str, Any]) -> Rows:
+    """The same of a dataset, whose columns the grid knows by their place: c0, c1, ..."""
+    names = {f"c{place}": column["name"] for place, column in enumerate(known["columns"])}
+    return _read(workspace().dataset(known["id"]) / DATA, names, known["rows"], asked)
+
+
+def _read(path: Path, names: Mapping[str, str], rows: int, asked: Mapping[str, Any]) -> Rows:
+    """A page of a Parquet file of `rows` rows; `names` are its columns by the name that the grid has for them."""
+    start, stop, sort, where = _asked(asked, names)
+    columns, ask = list(names.values()), house().reader.ask
+    found = ask(path, *reader.page(columns, start, min(stop, start + MOST_ROWS), sort=sort, where=where))
+    if where:
+        condition, bound = reader.conditions(columns, where)
+        rows = ask(path, f"SELECT count(*) FROM FILE WHERE {condition}", bound)[0][0]
+    return [dict(zip(names, row, strict=True)) for row in found], rows
+
+
+def _asked(
+    asked: Mapping[str, Any], names: Mapping[str, str]
+) -> tuple[int, int, Sequence[tuple[str, bool]], dict[str, Any]]:
+    """From, to, sort and filter of a grid's question, by the columns' own names."""
+    start, stop = int(asked.get("startRow", 0)), int(asked.get("endRow", 100))
+    sort = [(names.get(each["colId"], each["colId"]), each["sort"] == "desc") for each in asked.get("sortModel") or []]
+    where = {names.get(name, name): wanted for name, wanted in (asked.get("filterModel") or {}).items()}
+    return start, stop, sort, where
+
+
+def _told(table: str, where: Mapping[str, Any], count: int, total: int) -> Any:
+    if not where:
+        return words.count(total)
+    texts = [f"{name.capitalize()}: {rule.get('filter', rule.get('type'))}" for name, rule in where.items()]
+    badge = blocks.filter_badge(", ".join(texts), ids.unpick(table))
+    return [badge, f" {words.count(count)} of {words.count(total)}"]
