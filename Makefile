@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 MB ?= 512
 
-.PHONY: env run test check lint unit e2e dyno dyno-run proof lock chromium clean
+.PHONY: env run test check lint unit e2e limits dyno deploy-check proof lock chromium clean
 
 env: $(STAMP)
 
@@ -21,7 +21,7 @@ $(STAMP): requirements-dev.lock requirements-data.txt
 run: env
 	$(BIN)/python -m dashapp serve
 
-test: check e2e dyno
+test: check e2e limits
 
 check: lint unit
 
@@ -35,12 +35,17 @@ unit: env
 e2e: env chromium
 	$(BIN)/python -m pytest tests/e2e -n 2
 
-dyno: env chromium
-	$(BIN)/python -m pytest tests/dyno -rs
+limits: env chromium
+	$(BIN)/python -m pytest tests/dyno -n 2 -rs
 
-# Serve from a memory cgroup of MB megabytes, on fresh data, and say what it holds: make dyno-run MB=512 (as root).
-dyno-run: env
+# Serve from a memory cgroup of MB megabytes, on fresh data, and say what it holds: make dyno MB=512.
+# As root, or where systemd makes the group.
+dyno: env
 	$(BIN)/python -m tests.dyno.dyno $(MB)
+
+# What a platform does: requirements.txt alone in a fresh environment, the Procfile's line in 512 and in 1,024 MB.
+deploy-check:
+	$(PYTHON) -m tests.dyno.deploy
 
 proof: env chromium
 	$(BIN)/python -m tests.bench.proof

@@ -2,6 +2,8 @@
 
 window.dash_clientside = window.dash_clientside || {};
 
+let lastAsked = 0; // when a result so far was last asked for
+
 window.dash_clientside.datainsights = {
     /* The server changed (restarted, a job began or ended): follow what runs now. The server knows
        which run is this tab's own, and is told which end was shown here already. */
@@ -16,9 +18,16 @@ window.dash_clientside.datainsights = {
         return { ...rest, action: "attach", told, at: Date.now() / 1000 };
     },
 
-    /* A result so far comes with every poll; it is drawn when it is another than the one shown. */
-    so_far(partial, shown) {
-        return partial && partial !== shown ? partial : window.dash_clientside.no_update;
+    /* A result so far comes with every poll; it is drawn when it is another than the one shown. One that was
+       asked for and is not there after some seconds was lost with the connection: it is asked for again. */
+    so_far(partial, shown, drawn) {
+        const isThere = partial === shown && drawn.some((each) => each?.startsWith(`${partial}@`));
+        const isAsked = partial === shown && Date.now() - lastAsked < 5000;
+        if (!partial || isThere || isAsked) {
+            return window.dash_clientside.no_update;
+        }
+        lastAsked = Date.now();
+        return partial;
     },
 
     /* The address names the result shown, without loading the page anew. */
@@ -72,6 +81,12 @@ window.dash_clientside.datainsights = {
         }
         const value = id.type === "pick" ? id.value : changed.value.points[0].label;
         return { [id.column]: { filterType: "text", type: "equals", filter: value } };
+    },
+
+    /* Every analysis that can be asked, or none of them when all are ticked. */
+    tick_all(clicks, ticked) {
+        const all = ticked.every(Boolean);
+        return ticked.map(() => !all);
     },
 
     awaited(pulse, exporting) {

@@ -309,7 +309,11 @@
     function named(row) {
         const aside = row.named ? make("span", { class: "quiet" }, ` ${row.title}`) : null;
         const dot = row.news ? make("span", { class: "news-dot", title: "New" }, hidden(" new")) : null;
-        return make("span", { class: "named" }, make("span", { class: "text" }, row.name), aside, dot);
+        const together = `Part ${row.part} that were asked together`;
+        const part =
+            row.part &&
+            make("a", { href: row.chain, class: "tag tag-outline", "data-nav": true, "data-key": "chain", title: together }, row.part);
+        return make("span", { class: "named" }, make("span", { class: "text" }, row.name), aside, part || null, dot);
     }
 
     function state(row) {

@@ -124,8 +124,26 @@
   let told = "";
   let failures = 0;
   let stuck = 0;
+  let known = false; // the server knew this browser, on this page
   let lost = false; // a page was asked for that the server could not give
   let timer = 0;
+
+  /* Dash follows a run by asking again and again, and gives up at the first answer that does not come. */
+  let missed = 0;
+  let broken = false;
+  const plain = window.fetch;
+
+  window.fetch = async (...asked) => {
+    const isDash = String(asked[0]?.url ?? asked[0]).includes("_dash-update-component");
+    try {
+      const answer = await plain(...asked);
+      broken ||= isDash && answer.status >= 500;
+      return answer;
+    } catch (error) {
+      broken ||= isDash;
+      throw error;
+    }
+  };
 
   async function beat() {
     clearTimeout(timer);
@@ -138,16 +156,22 @@
       if (!answer.ok) throw new Error(String(answer.status));
       pulse = await answer.json();
       failures = 0;
-      if (lost) location.reload();
+      /* Refused since this page was loaded, it shows what is somebody else's now: once for each start of the
+         server, since two servers on one host, whose cookies are one, would reload their pages for ever. */
+      const anew = pulse.refused && known && sessionStorage.getItem("refused") !== pulse.boot;
+      if (anew) sessionStorage.setItem("refused", pulse.boot);
+      if (lost || anew) location.reload();
+      known ||= !pulse.refused;
       paint(byId("connection"), "");
       const { boot, news } = pulse;
-      const data = { boot, job: pulse.busy?.job ?? null, news };
       /* A page that still shows a run when none of ours is live has missed its end: it is to ask again. */
       stuck = pulse.live === 0 && document.querySelector(".run-panel") ? stuck + 1 : 0;
-      if (stuck >= 3) {
-        data.missed = Date.now();
+      if (stuck >= 3 || broken) {
+        missed = Date.now();
         stuck = 0;
+        broken = false;
       }
+      const data = { boot, job: pulse.busy?.job ?? null, news, missed };
       if (told !== JSON.stringify(data)) {
         told = JSON.stringify(data);
         tell("pulse", data);
@@ -230,7 +254,7 @@
     paintNews();
     paintCard();
     lockLinks();
-    say("band", `Memory is ${BANDS[pulse.memory.band]?.[0] ?? pulse.memory.band}`);
+    say("band", `Memory: ${BANDS[pulse.memory.band]?.[0] ?? pulse.memory.band}`);
     say("step", pulse.busy?.mine ? `${pulse.busy.name}: ${pulse.busy.label}` : "");
     say("place", pulse.waiting ? `${pulse.waiting.name} waits, ${nth(pulse.waiting.position)}` : "");
   }
@@ -238,43 +262,115 @@
   function paintGauge(memory) {
     const node = byId("gauge");
     const share = Math.min(memory.share, 1) * 100;
+    const used = Math.round(memory.used);
     const ticks = [70, 80, 90].map((at) => `<i style="left:${at}%"></i>`).join("");
+    const word = BANDS[memory.band]?.[0] ?? memory.band;
     paint(
       node,
-      `<span class="words"><span><span class="visually-hidden">Memory </span><span class="wide-only" aria-hidden="true">Memory </span><strong>${Math.round(memory.used)}</strong>` +
-        `<span class="wide-only"> of </span><span class="small-only">/</span>${mb(memory.limit)}</span>${band(memory.band)}</span>` +
-        `<span class="meter band-${safe(memory.band)}"><span class="fill" style="width:${share.toFixed(1)}%"></span>${ticks}</span>`,
+      `<span class="visually-hidden">Memory ${used} of ${mb(memory.limit)}, ${percent(memory.share)}, ${safe(word)}</span>` +
+        `<span class="words" aria-hidden="true"><span><span class="wide-only">Memory </span><strong>${used}</strong>` +
+        `<span class="wide-only"> of </span><span class="small-only">/</span>${mb(memory.limit)}</span>` +
+        `<span class="share">${percent(memory.share)}</span>${band(memory.band)}</span>` +
+        `<span class="meter band-${safe(memory.band)}" aria-hidden="true"><span class="fill" style="width:${share.toFixed(1)}%"></span>${ticks}</span>`,
     );
+    byId("clean-up").hidden = memory.share < 0.8;
   }
 
+  const clock = (at) =>
+    new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
   function trend(memory) {
-    const { history = [], limit } = memory;
-    if (history.length < 2) return "";
+    const { every, at, mb: past } = memory.history;
+    if (past.length < 2) return "";
+    const { limit } = memory;
     const [wide, high] = [286, 52];
-    const x = (at) => (at / (history.length - 1)) * wide;
+    const [first, last] = [at[0], at[at.length - 1]];
+    const x = (moment) => ((moment - first) / (last - first)) * wide;
     const y = (used) => 4 + (1 - Math.min(used / limit, 1)) * high;
-    const top = history.indexOf(Math.max(...history));
+    const top = past.indexOf(Math.max(...past));
+    const minutes = Math.round((last + every - first) / 60);
+    const span = minutes < 2 ? "Last minute" : `Last ${minutes} minutes`;
     const levels = [0.7, 0.8, 0.9]
-      .map((at) => `<path d="M0 ${y(at * limit)}H${wide}" stroke="var(--line)" stroke-dasharray="3 3"/>`)
+      .map((share) => `<path d="M0 ${y(share * limit)}H${wide}" stroke="var(--line)" stroke-dasharray="3 3"/>`)
       .join("");
-    const path = history.map((used, at) => `${at ? "L" : "M"}${x(at).toFixed(1)} ${y(used).toFixed(1)}`);
+    const path = past.map((used, i) => `${i ? "L" : "M"}${x(at[i]).toFixed(1)} ${y(used).toFixed(1)}`);
     return (
+      `<div class="gauge-part"><div class="line fine"><span>${span}</span><span>peak ${mb(past[top])} at ${clock(at[top])}</span></div>` +
       `<svg class="trend" viewBox="0 0 340 62" aria-hidden="true" fill="none">` +
       `<path d="M0 4H${wide}" stroke="var(--control)"/>${levels}` +
       `<path d="${path.join("")}" stroke="var(--text-2)" stroke-width="1.5" stroke-linejoin="round"/>` +
-      `<circle cx="${x(top)}" cy="${y(history[top])}" r="3" fill="var(--high)"/>` +
-      `<text x="${wide + 6}" y="8" font-size="11" fill="var(--muted)">${Math.round(limit)}</text>` +
-      `<text x="${wide + 6}" y="${y(0.7 * limit) + 4}" font-size="11" fill="var(--muted)">70${THIN}%</text></svg>`
+      `<circle cx="${x(at[top])}" cy="${y(past[top])}" r="3" fill="var(--high)"/>` +
+      `<text x="${wide + 6}" y="8" font-size="11" fill="var(--muted)">${mb(limit)}</text>` +
+      `<text x="${wide + 6}" y="${y(0.7 * limit) + 4}" font-size="11" fill="var(--muted)">70${THIN}%</text></svg></div>`
+    );
+  }
+
+  /* What lies on disk costs the server a walk over it: asked for only while the popover is open. */
+  const DISK_EVERY = 10_000;
+  let disk = null;
+  let diskAsked = 0;
+
+  async function askDisk() {
+    diskAsked = Date.now();
+    try {
+      const answer = await fetch("/_disk");
+      if (!answer.ok) return;
+      disk = await answer.json();
+      if (pulse) paintPopover(pulse.memory);
+    } catch {
+      /* the connection's own line says so */
+    }
+  }
+
+  const bytes = (number) => {
+    if (number >= 2 ** 20) return mb(number / 2 ** 20);
+    return number >= 1024 ? `${Math.round(number / 1024)}${THIN}KB` : `${number}${THIN}bytes`;
+  };
+
+  function ago(at) {
+    const seconds = Math.max(0, Date.now() / 1000 - at);
+    if (seconds < 90) return "used just now";
+    if (seconds < 5400) return `used ${Math.round(seconds / 60)}${THIN}min ago`;
+    if (seconds < 129_600) return `used ${Math.round(seconds / 3600)}${THIN}h ago`;
+    return `used ${Math.round(seconds / 86_400)} days ago`;
+  }
+
+  function diskPart() {
+    if (!disk) return "";
+    const { kinds, free, largest, evicted } = disk;
+    const line = (name, size) => `<div class="line"><span>${name}</span><b>${bytes(size)}</b></div>`;
+    const names = { datasets: "Datasets", results: "Results and kept steps", uploads: "Uploads on their way" };
+    const sum = Object.values(kinds).reduce((total, each) => total + each.bytes, 0);
+    const lines = Object.entries(names)
+      .filter(([kind]) => kind !== "uploads" || kinds.uploads.count)
+      .map(([kind, name]) => line(`${name}, ${kinds[kind].count}`, kinds[kind].bytes));
+    const mine = largest.map(
+      (each) =>
+        `<li><span class="name" title="${safe(each.name)}">${safe(each.name)}</span><b>${bytes(each.bytes)}</b>` +
+        `<span class="fine">${safe(each.kind)}, ${ago(each.used)}</span></li>`,
+    );
+    return (
+      `<div class="gauge-part"><div class="line fine"><span>On disk</span><span>${bytes(sum)}, ${bytes(free)} free</span></div>` +
+      `${lines.join("")}${line("Caches", kinds.caches.bytes)}` +
+      (evicted ? `<p class="fine evicted">Last evicted: ${safe(evicted.name)}, ${bytes(evicted.bytes)}, at ${clock(evicted.at)}</p>` : "") +
+      "</div>" +
+      (mine.length
+        ? `<div class="gauge-part"><div class="line fine"><span>Your largest</span></div><ul class="largest">${mine.join("")}</ul></div>`
+        : "")
     );
   }
 
   function paintPopover(memory) {
     const box = byId("gauge-popover");
     if (!box.firstChild) {
-      box.innerHTML = '<div class="body"></div><div class="clean"><button type="button" class="btn btn-outline-secondary btn-sm">Clean up</button><span class="fine" role="status"></span></div>';
+      box.innerHTML = '<div class="body"></div><div class="clean"><button type="button" class="btn btn-sm">Clean up</button><span class="fine" role="status"></span></div>';
       box.querySelector(".clean button").addEventListener("click", cleanUp);
     }
     if (box.hidden) return;
+    if (Date.now() - diskAsked > DISK_EVERY) askDisk();
+    const button = box.querySelector(".clean button");
+    button.classList.toggle("btn-primary", memory.share >= 0.8);
+    button.classList.toggle("btn-outline-secondary", memory.share < 0.8);
     const share = (part) => `${(Math.min(part.mb / memory.limit, 1) * 100).toFixed(2)}%`;
     const used = memory.parts.filter((part) => part.mb > 0);
     const colour = (part) => `background:var(--cat-${[1, 3, 5, 4, 2, 6][memory.parts.indexOf(part) % 6]})`;
@@ -283,12 +379,7 @@
       (part) =>
         `<div class="who"><span class="swatch" style="${part.mb > 0 ? colour(part) : ""}"></span>${safe(part.name)}<b>${part.mb > 0 ? mb(part.mb) : "none"}</b></div>`,
     );
-    const peak = Math.max(...(memory.history?.length ? memory.history : [memory.used]));
-    const minutes = memory.every ? ((memory.history?.length ?? 0) * memory.every) / 60 : 10;
-    const span = minutes < 1.5 ? "Last minute" : `Last ${Math.round(minutes)} minutes`;
-    const disk = (memory.disk ?? []).map(
-      (each) => `<div class="line"><span>${safe(each.name)}</span><b>${mb(each.mb)}</b></div>`,
-    );
+    const { cleaned } = memory;
     paint(
       box.firstChild,
       `<div class="line"><h2>Memory of this server</h2><span class="quiet">limit ${mb(memory.limit)}, ${safe(memory.source)}</span></div>` +
@@ -296,30 +387,29 @@
         `<div class="stack">${stack.join("")}</div>${who.join("")}` +
         `<div class="who"><span class="swatch free"></span>Free for a job<b>${mb(memory.free)}</b></div>` +
         `<div class="who"><span class="swatch"></span>Kept free for the server<b>${mb(Math.max(0, memory.limit - memory.used - memory.free))}</b></div>` +
-        `<div class="part"><div class="line fine"><span>${span}</span><span>peak ${mb(peak)}</span></div>${trend(memory)}</div>` +
-        (disk.length
-          ? `<div class="part"><div class="line fine"><span>On disk</span><span>${mb(memory.disk.reduce((sum, each) => sum + each.mb, 0))}</span></div>${disk.join("")}</div>`
-          : "") +
-        (memory.evicted ? `<p class="fine evicted">Last evicted: ${safe(memory.evicted)}</p>` : ""),
+        trend(memory) +
+        diskPart() +
+        (cleaned ? `<p class="fine evicted">Cleaned up by itself at ${clock(cleaned.at)}. ${safe(cleaned.said)}</p>` : ""),
     );
   }
 
-  async function cleanUp(event) {
-    const button = event.currentTarget;
+  async function cleanUp() {
+    const box = byId("gauge-popover");
+    const button = box.querySelector(".clean button");
     const said = button.nextElementSibling;
+    if (button.disabled) return;
     button.disabled = true;
     said.textContent = "Cleaning up";
-    const before = pulse.memory.used;
     try {
       const answer = await post("/_cleanup");
-      if (!answer.ok) throw new Error(String(answer.status));
-      await beat();
-      const freed = Math.max(0, before - pulse.memory.used);
-      said.textContent = freed >= 1 ? `Freed ${mb(freed)} of memory` : "Nothing more to free";
+      const told = await answer.json();
+      said.textContent = (answer.ok ? told.said : told.message) ?? "That did not work. Try again.";
     } catch {
       said.textContent = "That did not work. Try again.";
     }
     button.disabled = false;
+    if (box.contains(document.activeElement) || document.activeElement === document.body) button.focus();
+    await Promise.all([beat(), askDisk()]);
   }
 
   function openPopover(open) {
@@ -329,7 +419,10 @@
     box.hidden = !open;
     gauge.setAttribute("aria-expanded", String(open));
     if (!open) return gauge.focus();
+    diskAsked = 0;
     if (pulse) paintPopover(pulse.memory);
+    box.querySelector(".clean [role=status]")?.replaceChildren();
+    box.scrollTop = 0;
     box.focus();
   }
 
@@ -377,7 +470,7 @@
       const [look, symbol, word, open] = ENDS[done.state] ?? ENDS.done;
       paint(
         node,
-        `<div class="job-chip ${look}"><a href="${safe(done.href)}" data-nav>${icon(symbol)}<strong>${safe(done.name)} ${word}</strong><span class="left">${open}</span></a></div>`,
+        `<div class="job-chip ${look}"><a href="${safe(done.href)}" data-nav>${icon(symbol)}<strong>${safe(done.said ?? `${done.name} ${word}`)}</strong><span class="left">${open}</span></a></div>`,
       );
     } else {
       paint(node, "");
@@ -402,7 +495,11 @@
     if (!busy.mine) {
       return `Another visitor\u2019s ${safe(busy.name)} is running${left ? `, ${left} left` : ""}. You can go on reading here.`;
     }
-    const when = left ? `Links open again in ${left}.` : "Links open again when it ends.";
+    const when = busy.together
+      ? "Links open again when all of them have ended."
+      : left
+        ? `Links open again in ${left}.`
+        : "Links open again when it ends.";
     return `${safe(busy.name)} is running. ${when} You can go on reading here.`;
   }
 
@@ -478,7 +575,7 @@
       if (!open.contains(event.target)) open.open = false;
       else if (target?.matches(".menu-item")) open.open = false;
     }
-    if (!event.target.closest?.("#gauge, #gauge-popover")) closePopover();
+    if (!event.target.closest?.("#gauge, #gauge-popover, #clean-up")) closePopover();
     if (!target) return;
 
     if (target.classList.contains("locked")) {
@@ -507,6 +604,9 @@
       switchTheme();
     } else if (target.id === "gauge") {
       openPopover(byId("gauge-popover").hidden);
+    } else if (target.id === "clean-up") {
+      openPopover(true);
+      cleanUp();
     } else if (target.matches(".nav-open")) {
       openNav(true);
     } else if (target.matches(".nav-close, .scrim")) {
@@ -571,7 +671,7 @@
   }).observe(document.body, { childList: true, subtree: true });
 
   /* What other scripts of ours need of the shell. */
-  window.datainsights = { go, post, icon, safe };
+  window.datainsights = { go, post, icon, safe, progress };
 
   beat();
 })();

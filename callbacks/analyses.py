@@ -17,10 +17,11 @@ from callbacks import pulse
 from callbacks.house import House, house, workspace
 from callbacks.intake import look
 from layouts import analysis_page, blocks, controls, ids, places, runs, states, theme, words
+from layouts.pages import data
 from services import datasets, params, preflight, results
 from services import runs as past
 from services.analysis import Analysis, Shape, find, find_all
-from services.errors import Evicted, NotFound, ParamError
+from services.errors import Evicted, Expected, NotFound, ParamError
 from services.jobs import lanes
 from services.jobs.record import Record
 from services.preflight import Forecast
@@ -28,6 +29,7 @@ from services.results import StoredResult
 from services.samples import SAMPLES, Sample
 from services.workspace import new_id
 
+_REMOVED_ANSWER = "This answer was removed meanwhile. Run again to make it anew."
 _REMOVED = "This table was removed. Open another one, or add it again."
 
 
@@ -47,9 +49,10 @@ def page(
     """Lay out the page of an analysis, with the result, the run or the dataset that the address names."""
     here, analysis, place = workspace(), find(slug), places.place(slug)
     assert place is not None
+    opened = None
     if dataset and not result and not run:
         with contextlib.suppress(NotFound):
-            datasets.open_(here, dataset)
+            opened = datasets.open_(here, dataset)
     followed = _run(run) if run and not result else None
     if followed is not None and followed.state == "done":
         result = followed.outcome
@@ -57,7 +60,7 @@ def page(
     if (result and (stored is None or stored.about["slug"] != slug)) or (run and not result and followed is None):
         return _missing(analysis)
     known = _dataset(stored.about["dataset"] if stored else followed.dataset if followed else None)
-    known = known or datasets.current(here)
+    known = known or opened or datasets.current(here)
     if known is None:
         return analysis_page.empty(analysis, place, _samples(slug))
     newest = past.newest(house().engine, here, slug, known["id"]) if stored is None and followed is None else None
@@ -75,7 +78,10 @@ def page(
     if followed is not None and followed.state != "done":
         values = dict(followed.params)
         control |= {"job": followed.id} if run else {}
-    figures = datasets.profile(here, known["id"])
+    try:
+        figures = datasets.profile(here, known["id"])
+    except NotFound:
+        return data.damaged(known)
     said = getattr(places.found()[slug], "before", None)
     lede = said(known, figures) if said else f"{words.plural(known['rows'], 'row')} are ready."
     return analysis_page.page(
@@ -250,6 +256,8 @@ def _run_bar(
         labels = {each.name: each.kind.label.lower() for each in params.fields(analysis.params)}
         shown = stored.about["params"]
         changed = [name for name, value in question.items() if shown.get(name) != value]
+        if not changed:  # the same question: its large tables are not there any more
+            return controls.run_bar("again", f"Makes the tables anew that made room. {takes}", id=ids.RUN)
         told = ", ".join(_shown(name, labels[name], shown.get(name)) for name in changed[:3])
         return controls.run_bar("again", f"The answer shown is for {told}. {takes}", id=ids.RUN)
     return controls.run_bar("ready", f"{takes} {_on(question, known['rows'])}", id=ids.RUN)
@@ -317,10 +325,11 @@ def _answer(app: Dash) -> None:
         try:
             past.see(house().engine, workspace(), stored.key)
             view, menu = drawn(stored, chosen or look())
-        except (Evicted, NotFound, FileNotFoundError):
-            if not stored.is_partial:
-                raise
-            raise PreventUpdate from None  # a later one took its place meanwhile, and comes with the next poll
+        except (Evicted, NotFound, FileNotFoundError) as error:
+            if stored.is_partial:  # a later one took its place meanwhile, and comes with the next poll
+                raise PreventUpdate from None
+            said = error.message if isinstance(error, Expected) else _REMOVED_ANSWER
+            view, menu = [states.note("interrupted", said)], []
         return (
             view,
             menu,

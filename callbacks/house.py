@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import current_app, session
+from flask import current_app, request, session
 from flask_caching import Cache
 
 from services import visitors
 from services.jobs.engine import Engine
-from services.memory import Limit
+from services.memory import History, Limit
 from services.reader import Reader
 from services.workspace import Home, Workspace, is_id, new_id
 
@@ -29,11 +31,14 @@ class House:
     settings: Any
     limit: Limit
     server: int  # topmost process of the server
+    is_ephemeral: bool = False  # a restart empties the disk
     boot: str = field(default_factory=new_id)
-    history: list[int] = field(default_factory=list)  # memory in use, MB, a value every few seconds
-    evicted: str | None = None
+    history: History = field(default_factory=History)
+    disk: dict[str, Any] = field(default_factory=dict)  # sums of what is stored, as they were at `disk_at`
+    disk_at: float = float("-inf")
+    cleaned: dict[str, Any] | None = None  # what was freed when memory ran short last
+    refused: deque[str] = field(default_factory=lambda: deque(maxlen=1_000))  # new visitors, not yet told why
     swept: float = field(default_factory=time.time)
-    disk: dict[str, tuple[int, int]] = field(default_factory=dict)  # what is stored: how many, and bytes
 
 
 def house() -> House:
@@ -46,6 +51,19 @@ def workspace() -> Workspace:
     if not is_id(visitor):
         visitor = session["visitor"] = new_id()
         session.permanent = True
+        if NAME in request.cookies:  # it named somebody once, and is not to be read any more
+            house().refused.append(visitor)
     here = house().home.workspace(visitor)
     visitors.touch(here, time.time())
     return here
+
+
+def is_refused() -> bool:
+    """Whether who asks came with a cookie that another key had signed, and was not told yet."""
+    return workspace().visitor in house().refused
+
+
+def told() -> None:
+    """Remember that it was said."""
+    with contextlib.suppress(ValueError):  # another tab was told at the same moment
+        house().refused.remove(workspace().visitor)

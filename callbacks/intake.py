@@ -68,8 +68,11 @@ def register(app: Dash) -> None:
         known = datasets.current(workspace())
         if name is None or known is None or not any(clicks):
             raise PreventUpdate
-        with theme.drawn_in(look()):
-            return data.column_panel(_column(known["id"], name))
+        try:
+            with theme.drawn_in(look()):
+                return data.column_panel(_column(known["id"], name))
+        except NotFound:  # the dataset was removed, or its figures are damaged: the page says so when it is next opened
+            raise PreventUpdate from None
 
     @app.callback(
         Output(ids.spread(MATCH), "figure"),
@@ -82,8 +85,11 @@ def register(app: Dash) -> None:
         known = datasets.current(workspace())
         if known is None:
             raise PreventUpdate
-        with theme.drawn_in(chosen):
-            return home.spread_figure(_column(known["id"], of["column"]))
+        try:
+            with theme.drawn_in(chosen):
+                return home.spread_figure(_column(known["id"], of["column"]))
+        except NotFound:
+            raise PreventUpdate from None
 
     @app.callback(
         Output(ids.URL, "href", allow_duplicate=True),
@@ -105,7 +111,10 @@ def look() -> str:
 
 def _column(dataset: str, name: str) -> dict[str, Any]:
     figures = datasets.profile(workspace(), dataset)
-    return next(each for each in figures["columns"] if each["name"] == name)
+    found = next((each for each in figures["columns"] if each["name"] == name), None)
+    if found is None:
+        raise NotFound(f"There is no column “{name}” any more.")
+    return found
 
 
 def chip(path: str = "/", asked: str | None = None) -> Any:
@@ -119,7 +128,7 @@ def chip(path: str = "/", asked: str | None = None) -> Any:
         DatasetLink(id=each["id"], name=each["name"], rows=each["rows"], columns=len(each["columns"]))
         for each in datasets.each(here)
     ]
-    page = path if path.strip("/") in places.found() else "/data"
+    page = path if path.strip("/") in {*places.found(), "several"} else "/data"
     return dataset_chip(links, known["id"] if known else None, page)
 
 
@@ -138,13 +147,19 @@ def _home(deleted: str | None = None, **_: Any) -> html.Div:
     known = datasets.current(here)
     if known is None:
         told = settings_page.deleted() if deleted else None
-        return home.welcome(SAMPLES, settings.upload_limit_mb, settings.keep_days, runs.slots(_control()), told)
+        return home.welcome(
+            SAMPLES, settings.upload_limit_mb, settings.keep_days, runs.slots(_control()), told,
+            is_ephemeral=house().is_ephemeral,
+        )  # fmt: skip
     offers = []
     for slug, analysis in find_all().items():
         place = places.place(slug)
         if place is not None:
             offers.append(_offer(slug, analysis, place, known))
-    figures = datasets.profile(here, known["id"])
+    try:
+        figures = datasets.profile(here, known["id"])
+    except NotFound:
+        return data.damaged(known)
     with theme.drawn_in(look()):
         return home.glance(known, figures, offers, runs.slots(_control()))
 
@@ -176,15 +191,21 @@ def _offer(slug: str, analysis: Any, place: places.Place, known: dict[str, Any])
 def _data(dataset: str | None = None, **_: Any) -> html.Div:
     """What is in the open dataset, column by column; below, the other tables and the way in."""
     here, settings = workspace(), house().settings
-    if dataset:
-        try:
-            datasets.open_(here, dataset)
-        except NotFound:
-            return data.missing()
-    known = datasets.current(here)
+    try:
+        known = datasets.open_(here, dataset) if dataset else datasets.current(here)
+    except NotFound:
+        return data.missing()
     slots = runs.slots(_control())
     if known is None:
-        return home.welcome(SAMPLES, settings.upload_limit_mb, settings.keep_days, slots)
-    figures = datasets.profile(here, known["id"])
+        return home.welcome(
+            SAMPLES, settings.upload_limit_mb, settings.keep_days, slots, is_ephemeral=house().is_ephemeral
+        )
+    try:
+        figures = datasets.profile(here, known["id"])
+    except NotFound:
+        return data.damaged(known)
     with theme.drawn_in(look()):
-        return data.page(known, figures, datasets.each(here), SAMPLES, settings.upload_limit_mb, slots)
+        return data.page(
+            known, figures, datasets.each(here), SAMPLES, settings.upload_limit_mb, slots,
+            is_ephemeral=house().is_ephemeral,
+        )  # fmt: skip

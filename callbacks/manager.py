@@ -48,7 +48,7 @@ class JobManager(DiskcacheManager):
         except Expected as error:
             job = REFUSED + secrets.token_hex(8)
             said = {"message": error.message, "field": error.field}
-            house().engine.index.set(job, said, expire=REFUSAL_KEPT)
+            house().engine.note(job, said, REFUSAL_KEPT)
         # A tail of its own: the renderer forgets a chain whose handle it has seen before.
         return f"{job}x{secrets.token_hex(4)}"
 
@@ -71,7 +71,7 @@ class JobManager(DiskcacheManager):
         found = _record(key)
         if found is not None:
             return self.UNDEFINED if found.is_live else ticket(found)
-        refused = house().engine.index.get(key.partition("x")[0])
+        refused = house().engine.noted(key.partition("x")[0])
         if isinstance(refused, dict):
             return {"state": REFUSED, "at": time.time(), **refused}
         return self.UNDEFINED  # nothing to follow: the page keeps what it was told last
@@ -110,7 +110,7 @@ def _begin(control: dict[str, Any]) -> str:
             dataset = datasets.about(here, control.get("dataset", ""))
             job = engine.ask(here, str(slug), dataset, control.get("params") or {}).id
             if is_id(control.get("asked")):  # the page's own name for what it asked, to find it again by
-                engine.index.set(f"asked {control['asked']}", job, expire=ASKED_KEPT)
+                engine.note(f"asked {control['asked']}", job, ASKED_KEPT)
             return job
         case "upload":
             from services import uploads
@@ -144,7 +144,7 @@ def _attached(control: dict[str, Any]) -> str | None:
     run = runs.newest(engine, here, str(control.get("slug")), control.get("dataset"))
     own = control.get("job")
     if own is None and is_id(control.get("asked")):
-        own = engine.index.get(f"asked {control['asked']}")
+        own = engine.noted(f"asked {control['asked']}")
     if own is not None:
         mine = runs.get(engine, here, str(own))
         if own != control.get("told"):

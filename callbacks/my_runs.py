@@ -74,7 +74,10 @@ def restore() -> Response:
 
 def said(name: str) -> Any:
     """What the body of the request says under a name; None when it says nothing."""
-    body = request.get_json(silent=True)
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:  # nested without end
+        return None
     return body.get(name) if isinstance(body, dict) else None
 
 

@@ -13,21 +13,23 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request, session
 
 from callbacks import my_runs
-from callbacks.house import House, house, workspace
+from callbacks.house import House, house, is_refused, workspace
 from layouts import words
+from layouts.pages import several
 from layouts.pages.my_runs import address
-from services import eviction, memory, preflight, runs
+from services import chains, eviction, memory, preflight, runs, stored
 from services.errors import Foreign, NotFound
 from services.jobs import lanes, record
 from services.jobs.record import Record
 from services.runs import Run
+from services.workspace import Workspace
 
 routes = Blueprint("pulse", __name__)
 
 # Fifty tabs ask fifty times a second: what is the same for all of them is looked at this often, in seconds.
-_MEMORY_EVERY, _JOB_EVERY = 0.5, 0.2
+_MEMORY_EVERY, _JOB_EVERY, _DISK_EVERY = 0.5, 0.2, 5.0
 _memo: dict[str, Any] = {"memory_at": 0.0, "memory": "", "job_at": 0.0, "job": None}
-_guard = threading.Lock()
+_guard, _disk_guard = threading.Lock(), threading.Lock()
 
 
 @routes.get("/_pulse")
@@ -36,17 +38,18 @@ def pulse() -> Response:
     here, now = house(), workspace()
     mine = here.engine.mine(now)
     past = runs.among(now, mine)
-    busy = _running(here)
+    busy = _running(here) or _about_to_run(here, mine)
     seen = [busy.id if busy else "", *(f"{each.id}{each.state}" for each in mine[:50])]
     said = json.dumps(
         {
             "boot": here.boot,
             **_busy(here, busy, now.visitor),
-            "waiting": _waiting(here, mine),
+            "waiting": _waiting(here, mine, busy),
             "live": sum(each.is_live for each in mine),
             "news": hashlib.sha256("".join(seen).encode()).hexdigest()[:12],
-            "done": _done(past),
+            "done": _done(now, mine, past),
             "runs": my_runs.tag(past),
+            "refused": is_refused(),
         }
     )
     body = f'{{"memory": {_memory(here)}, {said[1:]}'
@@ -76,17 +79,64 @@ def skip(job: str) -> Response:
 
 @routes.post("/_cleanup")
 def clean_up() -> Response:
-    """Free what can be freed: the reader, cached views, large tables that nobody opened."""
+    """Free what can be freed, and say how much it was."""
     if "visitor" not in session:
         raise Foreign("Open a page of this server first.")
-    here = house()
-    before = measure(here)["used"]
-    here.reader.stop()
+    freed = clean(house())
+    with _guard:
+        _memo["memory_at"] = 0.0  # the gauge shows it at once
+    with _disk_guard:
+        house().disk_at = float("-inf")
+    return jsonify(freed)
+
+
+@routes.get("/_disk")
+def disk() -> Response:
+    """What lies on disk, for a popover that is open: looked at every few seconds at most, for all tabs together."""
+    if "visitor" not in session:
+        raise Foreign("Open a page of this server first.")
+    here, now = house(), workspace()
+    with _disk_guard:
+        if time.monotonic() - here.disk_at > _DISK_EVERY:
+            here.disk, here.disk_at = stored.sums(here.home), time.monotonic()
+        sums = here.disk
+    answer = jsonify(stored.told(here.home, sums, now, here.engine.mine(now)))
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def clean(here: House, *, disk: bool = True) -> dict[str, Any]:
+    """End the reader, forget what is only remembered, return freed heap; on disk, evict what is due.
+
+    A question that the reader is asked now is answered first, and the next starts a new one. Says in
+    MB what server and reader hold less, and what lies on disk no more: measured, and a running job's
+    memory left out, which comes and goes meanwhile.
+    """
+    views = here.home.server / "views"
+    held, cached = _held(here), eviction.bytes_below(views)
+    here.reader.rest(idle=0)
     here.views.clear()
-    gone = sweep(here, asked=True)
-    freed_disk = sum(entry.bytes for entry in gone) / memory.MB
-    freed = max(0, before - measure(here)["used"])
-    return jsonify({"said": f"Freed {words.megabytes(freed)} of memory and {words.megabytes(freed_disk)} of disk."})
+    runs.forget_marks()
+    gone = sweep(here, asked=True) if disk else []
+    memory.give_back()
+    left = _held(here)
+    freed = max(0.0, held - left)
+    on_disk = (sum(entry.bytes for entry in gone) + max(0, cached - eviction.bytes_below(views))) / memory.MB
+    parts = [f"{words.megabytes(freed)} of memory"] if freed >= 1 else []
+    parts += [f"{words.megabytes(on_disk)} of disk"] if on_disk >= 1 else []
+    nothing = f"Nothing more to free: the server needs the {words.megabytes(left)} it holds."
+    said = f"Freed {' and '.join(parts)}." if parts else nothing
+    return {"memory": round(freed, 1), "disk": round(on_disk, 1), "said": said}
+
+
+def _held(here: House) -> float:
+    """What the server and its reader hold, in MB; jobs left out."""
+    jobs: set[int] = set()
+    for lane in lanes.LANES:
+        holder = lanes.holder(here.home.server, lane)
+        if holder is not None:
+            jobs |= set(memory.tree(holder["pid"]))
+    return memory.anonymous_mb(set(memory.tree(here.server)) - jobs)
 
 
 def sweep(here: House, *, asked: bool = False) -> list[eviction.Entry]:
@@ -102,13 +152,13 @@ def sweep(here: House, *, asked: bool = False) -> list[eviction.Entry]:
             live={job.key for job in live} | {job.params["result"] for job in live if job.task == "export"},
             over_mb=settings.evict_over_mb,
             budget_mb=settings.results_budget_mb,
-            since=min(here.swept, now - settings.evict_every_s) if asked else here.swept,
+            # Asked for, or after the clock was set back: what was opened in the time between two ticks stays.
+            since=min(here.swept, now - settings.evict_every_s) if asked or here.swept > now else here.swept,
             now=now,
         )
     if not asked:
         here.swept = now
-    if gone:
-        here.evicted = f"{gone[-1].name}, {words.size(gone[-1].bytes)}, at {time.strftime('%H:%M')}"
+    stored.note(here.home, gone, now)
     return gone
 
 
@@ -117,9 +167,10 @@ def _memory(here: House) -> str:
     with _guard:
         now = time.monotonic()
         if now - _memo["memory_at"] > _MEMORY_EVERY:
-            names = {"datasets": "Datasets", "results": "Results and checkpoints"}
-            disk = [{"name": f"{names[k]}, {n}", "mb": round(b / memory.MB)} for k, (n, b) in here.disk.items()]
-            _memo.update(memory_at=now, memory=json.dumps(measure(here) | {"disk": disk}))
+            seen = measure(here)
+            here.history.add(seen["used"], time.time())
+            shown = {"history": here.history.as_json(), "cleaned": here.cleaned}
+            _memo.update(memory_at=now, memory=json.dumps(seen | shown))
         return _memo["memory"]
 
 
@@ -165,8 +216,6 @@ def measure(here: House) -> dict[str, Any]:
         "parts": [{"name": name, "mb": round(mb)} for name, mb in parts.items()],
         "free": round(free),
         "source": here.limit.source,
-        "history": here.history[-120:],
-        "evicted": here.evicted,
     }
 
 
@@ -184,34 +233,57 @@ def _busy(here: House, job: Record | None, visitor: str) -> dict[str, Any]:
         "elapsed": round(job.seconds),
         "left": None if job.left is None else round(job.left),
         "mine": mine,
+        "together": mine and job.parts > 1,
         "href": _href(job) if mine else None,
         "job": job.id if mine else None,
     }
     return {"busy": busy, "lock": mine or here.settings.nav_lock == "everyone"}
 
 
-def _waiting(here: House, mine: list[Record]) -> dict[str, Any] | None:
-    first = min((each for each in mine if each.state == "queued"), key=lambda each: each.sequence, default=None)
+def _about_to_run(here: House, mine: list[Record]) -> Record | None:
+    """Between two parts of a chain, the next one: nobody is told for a moment that all is over."""
+    first = min((each for each in mine if each.is_live), key=lambda each: each.sequence, default=None)
+    if first is None or first.state != "queued" or first.part < 2 or here.engine.place(first) > 1:
+        return None
+    return first
+
+
+def _waiting(here: House, mine: list[Record], busy: Record | None) -> dict[str, Any] | None:
+    """The visitor's run that waits first; one that waits for another part of its chain is not told beside that one."""
+    queued = [each for each in mine if each.state == "queued" and not (busy and each.together == busy.together)]
+    first = min(queued, key=lambda each: each.sequence, default=None)
     if first is None:
         return None
-    return {"name": _short(first), "position": here.engine.place(first), "job": first.id}
+    href = several.address(first.chain) if first.chain else None
+    return {"name": _short(first), "position": here.engine.place(first), "job": first.id, "href": href}
 
 
-def _done(past: list[Run]) -> dict[str, Any] | None:
-    """The newest run that ended unseen, and how many there are."""
-    news = [run for run in past if run.is_news]
+def _done(now: Workspace, mine: list[Record], past: list[Run]) -> dict[str, Any] | None:
+    """The newest that ended unseen, and how many there are; what was asked together is one, once all of it ended."""
+    live = {each.chain for each in mine if each.is_live and each.chain}
+    news = [run for run in past if run.is_news and run.record.chain not in live]
     if not news:
         return None
-    newest = news[0].record
-    name = news[0].marks.name or _short(newest)
-    return {"name": name, "href": _href(newest), "state": newest.state, "job": newest.id, "count": len(news)}
+    newest, count = news[0].record, len({run.record.together for run in news})
+    told = {"name": news[0].marks.name or newest.title.split()[0], "href": address(newest), "state": newest.state}
+    if newest.chain and newest.parts > 1:
+        with contextlib.suppress(NotFound):  # what is left of it are runs as any
+            chain = chains.find(now, newest.chain, mine)
+            ended = "done" if chain.counts() == {"done": len(chain.parts)} else "failed"
+            told = {"said": several.said(chain), "href": several.address(chain.id), "state": ended}
+    return {**told, "job": newest.id, "count": count}
 
 
 def _short(job: Record) -> str:
-    return job.title.split()[0] if job.task == "analysis" else job.title
+    if job.task != "analysis":
+        return job.title
+    name = job.title.split()[0]
+    return f"{job.part} of {job.parts}: {name}" if job.parts > 1 else name
 
 
 def _href(job: Record) -> str:
+    if job.chain:
+        return several.address(job.chain)
     return address(job) if job.task == "analysis" else "/data"
 
 

@@ -54,6 +54,7 @@ def _run(app: Dash) -> None:
         Output(ids.RESULT, "data", allow_duplicate=True),
         Input(ids.PARTIAL, "data"),
         State(ids.RESULT, "data"),
+        State(ids.drawn(ALL), "data"),
         prevent_initial_call=True,
     )
 
@@ -163,5 +164,7 @@ def sample(job: Record) -> int | None:
     except Expected:
         return None
     shape = Shape(known["rows"], len(known["columns"]))
-    # Half of what was free: the prediction was too low once.
-    return preflight.largest_sample(house().home.server, analysis, shape, parsed, (job.ceiling_mb or 0) / 2)
+    # Half of what was free and of the rows: the prediction was too low once.
+    half = min(known["rows"], job.params.get("sample_rows") or known["rows"]) // 2
+    free = (job.ceiling_mb or 0) / 2
+    return preflight.largest_sample(house().home.server, analysis, shape, parsed, free, at_most=half)

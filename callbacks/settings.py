@@ -48,7 +48,8 @@ def register(app: Dash) -> None:
 
 def _page(**_: Any) -> html.Div:
     here = house()
-    return settings.page(visitors.extent(here.engine, workspace()), here.settings.keep_days, limits(here.settings))
+    extent, days = visitors.extent(here.engine, workspace()), here.settings.keep_days
+    return settings.page(extent, days, limits(here.settings), is_ephemeral=here.is_ephemeral)
 
 
 def limits(said: Any) -> list[tuple[str, str, str]]:

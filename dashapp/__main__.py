@@ -15,7 +15,10 @@ import sys
 import traceback
 from typing import Any, NoReturn
 
+from dashapp import startup
+from dashapp.printed import ended
 from dashapp.settings import BadSetting, Settings
+from dashapp.startup import CannotStart
 from services.errors import Expected
 
 DONE, BUG, FIXABLE, KILLED, CANCELLED = 0, 1, 2, 3, 130
@@ -50,10 +53,17 @@ def main(arguments: list[str] | None = None) -> int:
         settings = Settings.read()
     except BadSetting as error:
         return _fail(asked, str(error))
-    if asked.command == "serve":
-        _serve(asked, settings)
-    from dashapp import cli
-
+    try:
+        if asked.command != "doctor":  # which finds what is missing, among the rest
+            startup.installed()
+        if asked.command == "serve":
+            startup.writable(settings.data_dir)
+            _serve(asked, settings)
+        from dashapp import cli
+    except CannotStart as error:
+        return _fail(asked, str(error))
+    except ImportError as error:
+        return _fail(asked, startup.missing(error))
     try:
         match asked.command:
             case "analyses":
@@ -69,23 +79,21 @@ def main(arguments: list[str] | None = None) -> int:
     except Expected as error:
         return _fail(asked, error.message, error.field)
     except KeyboardInterrupt:
-        print(json.dumps(cli.ended("cancelled", "Cancelled.")))
+        print(json.dumps(ended("cancelled", "Cancelled.")))
         return CANCELLED
     except Exception:  # noqa: BLE001 - the boundary of the process: a bug has a number, its traceback goes to stderr
         incident = secrets.token_hex(3).upper()
         print(f"incident {incident}\n{traceback.format_exc()}", file=sys.stderr)
-        print(json.dumps(cli.ended("failed", "This is our mistake.", incident=incident)))
+        print(json.dumps(ended("failed", "This is our mistake.", incident=incident)))
         return BUG
     print(json.dumps(said, ensure_ascii=False))
     return code
 
 
 def _fail(asked: argparse.Namespace, message: str, field: str | None = None) -> int:
-    from dashapp import cli
-
     print(message, file=sys.stderr)
     if asked.command != "serve":
-        print(json.dumps(cli.ended("failed", message, field=field), ensure_ascii=False))
+        print(json.dumps(ended("failed", message, field=field), ensure_ascii=False))
     return FIXABLE
 
 
@@ -104,15 +112,26 @@ def _serve(asked: argparse.Namespace, settings: Settings) -> NoReturn:
 
 
 def _check_port(host: str, port: int) -> None:
+    """End with a sentence where nothing can listen at this address."""
     import socket
 
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0] if port < 65_536 else None
+    except socket.gaierror:
+        sys.exit(_refused(f"“{host}” is no address of this machine. Set HOST to 127.0.0.1, or to 0.0.0.0 for all."))
+    if found is None:
+        sys.exit(_refused(f"There is no port {port}: set PORT to a number from 1 to 65535."))
+    with socket.socket(found[0]) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind(found[4])
         except OSError as error:
-            print(f"Port {port} of {host} cannot be used: {error.strerror}. Set PORT to another.", file=sys.stderr)
-            sys.exit(FIXABLE)
+            sys.exit(_refused(f"Port {port} of {host} cannot be used: {error.strerror}. Set PORT to another."))
+
+
+def _refused(message: str) -> int:
+    print(message, file=sys.stderr)
+    return FIXABLE
 
 
 if __name__ == "__main__":

@@ -21,14 +21,15 @@ from flask import Flask, Response, has_request_context, jsonify, request, send_f
 from flask_caching import Cache
 from werkzeug.exceptions import HTTPException
 
-from callbacks import analyses, exports, files, health, intake, my_runs, pulse, running
+from callbacks import analyses, chains, exports, files, grids, health, intake, my_runs, pulse, running
 from callbacks import settings as settings_page
-from callbacks.house import NAME, House
+from callbacks.house import NAME, House, is_refused, told
+from dashapp.sessions import Sessions
 from dashapp.settings import Settings
-from layouts import ids
+from layouts import ids, states
 from layouts.places import navigation
 from layouts.shell import shell
-from services import eviction, memory, runs, serving
+from services import disk, eviction, memory, room, runs, serving
 from services.errors import Busy, DoesNotFit, Expected, FileRefused, Foreign, NotFound, OutOfStep, QueueFull
 from services.jobs import lanes
 from services.jobs.engine import Engine
@@ -38,7 +39,7 @@ from services.workspace import Home
 
 ROOT = Path(__file__).parents[1]
 TICK = 2.0  # seconds between two looks of the timer
-DISK_EVERY = 10.0  # seconds between two of its looks at what is stored
+CLEAN_EVERY = 30.0  # seconds between two clean-ups by itself
 MOST_BODY = 24 << 20  # a chunk of an upload is 8 MB; no request needs more
 
 log = logging.getLogger(NAME)
@@ -61,6 +62,7 @@ def create_app(settings: Settings) -> Dash:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure_cookies,
     )
+    server.session_interface = Sessions()
     topmost = pulse.server_process()
     bounds = Bounds(limit_mb=settings.memory_limit_mb, reserve_mb=settings.reserve_mb, server=topmost)
     serving.sign_in(home.server, topmost)
@@ -80,6 +82,7 @@ def create_app(settings: Settings) -> Dash:
         settings=settings,
         limit=memory.limit(settings.memory_limit_mb),
         server=topmost,
+        is_ephemeral=disk.is_ephemeral(home.root, settings.ephemeral_disk),
     )
     server.extensions[NAME] = here
     app = _App(
@@ -95,7 +98,7 @@ def create_app(settings: Settings) -> Dash:
         serve_locally=True,
     )
     app.layout = _layout
-    for part in (intake, analyses, running, exports, my_runs, settings_page):
+    for part in (intake, analyses, grids, running, exports, my_runs, chains, settings_page):
         part.register(app)
     for part in (pulse, files, my_runs, health):
         server.register_blueprint(part.routes)
@@ -120,7 +123,11 @@ class _App(Dash):
 
 def _layout() -> html.Div:
     stores = [dcc.Store(id=name) for name in (ids.EXPORTING, ids.AWAITED, ids.DOWNLOAD)]
-    content = html.Div([dcc.Location(id=ids.URL, refresh="callback-nav"), *stores, page_container])
+    notes = []
+    if is_refused():
+        notes.append(states.another_key())
+        told()
+    content = html.Div([dcc.Location(id=ids.URL, refresh="callback-nav"), *stores, *notes, page_container])
     return shell(navigation(), intake.chip(), content)
 
 
@@ -154,6 +161,8 @@ def _answer_errors(server: Flask) -> None:
         """Anything else: an incident with a number; the traceback goes to the log only."""
         if isinstance(error, HTTPException):
             return error
+        if room.is_out(error):
+            return expected(room.full(server.extensions[NAME].home.root))
         incident = secrets.token_hex(3).upper()
         log.exception("incident %s at %s", incident, request.path)
         return jsonify({"message": f"This is our mistake. Incident {incident}.", "incident": incident}), 500
@@ -204,6 +213,10 @@ def _serve_packed(server: Flask, folder: Path) -> None:
             answer = send_file(_pack(source, folder, name), **how)
         except FileNotFoundError:  # a server of another version removed it just now
             answer = send_file(_pack(source, folder, name), **how)
+        except OSError as error:
+            if not room.is_out(error):
+                raise
+            return None  # Dash sends it as it is
         answer.headers["Content-Encoding"] = "gzip"
         answer.headers["Vary"] = "Accept-Encoding"
         return answer
@@ -215,9 +228,13 @@ def _pack(source: Path, folder: Path, name: str) -> Path:
     target = folder / f"{name}@{state.st_mtime_ns:x}-{state.st_size:x}.gz"
     if not target.exists():
         part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        with open(source, "rb") as plain, gzip.open(part, "wb", 6) as file:
-            shutil.copyfileobj(plain, file)
-        part.replace(target)
+        try:
+            with open(source, "rb") as plain, gzip.open(part, "wb", 6) as file:
+                shutil.copyfileobj(plain, file)
+            part.replace(target)
+        except OSError:  # a full disk, above all: half a copy would keep it full
+            part.unlink(missing_ok=True)
+            raise
         for other in folder.glob(f"{name}@*"):
             if other != target:
                 other.unlink(missing_ok=True)
@@ -270,18 +287,17 @@ class _Timer:
     def tick(self) -> None:
         here = self._here
         used = pulse.measure(here)["used"]
-        here.history = [*here.history[-299:], used]
+        here.history.add(used, time.time())
         here.reader.rest()
-        if self._is_time("disk", DISK_EVERY):
-            here.disk = eviction.sizes(here.home)
         if self._lock is None:
             self._lock = lanes.take(here.home.server, "timer")
+        if used / here.limit.mb > 0.9 and self._is_time("clean", CLEAN_EVERY):
+            here.cleaned = pulse.clean(here, disk=self._lock is not None) | {"at": time.time()}
         if self._lock is None:
             return
         here.engine.recover()
         here.engine.dispatch()
-        is_full = used / here.limit.mb > 0.9
-        if self._is_time("sweep", min(30, here.settings.evict_every_s) if is_full else here.settings.evict_every_s):
+        if self._is_time("sweep", here.settings.evict_every_s):
             pulse.sweep(here)
         if self._is_time("purge", 60):
             for visitor in here.home.workspaces():

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dashapp.printed import ended
 from dashapp.settings import Settings
 from services import datasets, export, params, results, uploads
 from services.analysis import find, find_all
@@ -130,15 +131,6 @@ def _result(
     said = _told(job)
     said["job"] |= {"rows_used": stored.about["rows_used"], "rows_total": stored.about["rows_total"]}
     return said | {"key": stored.key, "facts": stored.facts, "notes": [*notes, *stored.notes], "tables": tables}
-
-
-def ended(status: str, message: str | None, *, field: str | None = None, incident: str | None = None) -> dict[str, Any]:
-    """The object printed when there is no result."""
-    error = None if message is None else {"message": message, "field": field, "incident": incident}
-    return {
-        "status": status, "key": None, "facts": {}, "notes": [], "tables": {},
-        "job": {"seconds": None, "peak_mb": None, "rows_used": None, "rows_total": None}, "error": error,
-    }  # fmt: skip
 
 
 def _told(job: Record) -> dict[str, Any]:

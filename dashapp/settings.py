@@ -39,6 +39,9 @@ class Settings:
     evict_every_s: int = _setting(300, "Seconds between two looks for what can be evicted.", low=1)
     results_budget_mb: int = _setting(2_000, "Disk that large tables, exports and kept steps may take together.")
     upload_limit_mb: int = _setting(2_000, "Largest file that may be uploaded, in MB of a million bytes.", low=1)
+    ephemeral_disk: str = _setting(
+        "auto", "Whether a restart empties DATA_DIR, which pages then say: yes, no, or auto to tell by the platform."
+    )
     keep_days: int = _setting(7, "Days after which an unused workspace is removed.", low=1)
     log_level: str = _setting("info", "How much the server logs: debug, info, warning or error.")
 
@@ -66,6 +69,8 @@ class Settings:
         settings = cls(**given)
         if settings.nav_lock not in {"everyone", "owner"}:
             raise BadSetting(f"NAV_LOCK is “{settings.nav_lock}”: say everyone or owner.")
+        if settings.ephemeral_disk not in {"auto", "yes", "no"}:
+            raise BadSetting(f"EPHEMERAL_DISK is “{settings.ephemeral_disk}”: say yes, no or auto.")
         if settings.log_level.lower() not in {"debug", "info", "warning", "error"}:
             raise BadSetting(f"LOG_LEVEL is “{settings.log_level}”: say debug, info, warning or error.")
         return settings

@@ -25,7 +25,7 @@ def answer(result: StoredResult, lede: str, facts: Sequence[tuple[str, Any]], *p
         states.note(
             "evicted",
             f"{words.plural(len(gone), 'large table')} of this result made room for others.",
-            "Facts, segments and caveats are kept. Run again to make it anew.",
+            "Facts, charts and caveats are kept. Run again makes the same answer anew.",
         )
         if gone
         else None
@@ -67,7 +67,9 @@ class Shown:
 def grid(result: StoredResult, table: str, shown: Sequence[Shown], *, title: str) -> Component:
     """A stored table as a grid, asked for by page."""
     if table in result.evicted():
-        return blocks.section(blocks.heading(title), states.empty("These rows made room for others", "Run again."))
+        return blocks.section(
+            blocks.heading(title), states.empty("These rows made room for others", "Run again makes them anew.")
+        )
     kinds = {column["name"]: column["kind"] for column in result.tables[table]["columns"]}
     columns = []
     for each in shown:

@@ -136,6 +136,8 @@ def _why(job: Record, steps: str | None) -> str:
             why = f"{job.message} The server itself kept running, and nothing else was lost."
         case "interrupted":
             why = "The server was stopped or crashed while this ran. Nothing of yours is lost."
+            if "disk" in job.message:
+                why = f"{job.message} Nothing of yours is lost."
         case _:
             why = "Nothing is lost."
     return " ".join(filter(None, [why, kept]))
@@ -156,7 +158,8 @@ def _ways(job: Record, resumes: bool, sample: int | None) -> list[Component]:
     if resumes:
         ways.append(blocks.button("Resume", kind="primary", id=ids.again("resume", job.id), symbol="play"))
     if sample is not None:
-        ways.append(blocks.button(f"Sample of {words.count(sample)} rows", id=ids.again("sample", job.id)))
+        kind = "secondary" if ways else "primary"
+        ways.append(blocks.button(f"Run on {words.count(sample)} rows", kind=kind, id=ids.again("sample", job.id)))
     again = "Restart" if resumes else "Run again"
     kind = "secondary" if ways else "primary"
     return [*ways, blocks.button(again, kind=kind, id=ids.again("restart", job.id), symbol="rotate-ccw"), discard]

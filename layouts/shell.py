@@ -68,6 +68,7 @@ def shell(nav: Sequence[NavGroup], dataset_chip: Component, content: Component) 
                     html.Div(id="job-chip", className="job-chip-slot"),
                     html.Div(
                         [
+                            html.Button("Clean up", id="clean-up", className="clean-up", hidden=True),
                             html.Button(
                                 id="gauge",
                                 className="gauge",

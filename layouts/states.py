@@ -11,6 +11,10 @@ from layouts.icons import icon
 
 NoteKind = Literal["done", "stale", "evicted", "sample", "stopped", "interrupted", "failed", "bug"]
 
+NOT_LASTING = (
+    "A restart of this server empties its disk: files, answers and runs are gone then. Download what you want to keep."
+)
+
 _NOTES: dict[str, tuple[str, str]] = {
     "done": ("ok", "circle-check"),
     "stale": ("accent", "history"),
@@ -35,6 +39,15 @@ def mistake(incident: str, buttons: Sequence[Component] = ()) -> html.Div:
     """Own up to a bug, with the number that finds it in the log."""
     text = "Nothing of yours was lost. Run it again; if it fails again, send us the number."
     return note("bug", f"This is our mistake. Incident {incident}.", text, buttons)
+
+
+def another_key() -> html.Div:
+    """Say to who had been here that their cookie is not accepted any more."""
+    text = (
+        "The key by which this server knows its browsers was changed, so you begin anew. Files and answers of before "
+        "are out of reach until whoever runs the server sets the earlier SECRET_KEY again."
+    )
+    return html.Div(note("interrupted", "What you did here before cannot be shown.", text), className="another-key")
 
 
 def stopped(sentence: str, why: Content, buttons: Sequence[Component], costs: Content = None) -> html.Div:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from services.errors import NotFound
+from services.errors import DiskFull, NotFound
 from services.schema import Schema
 from services.table import ABOUT
 from services.workspace import Workspace, discard, is_id, read_json, write_json
@@ -63,9 +64,10 @@ def current(workspace: Workspace) -> dict[str, Any] | None:
 
 
 def open_(workspace: Workspace, dataset: str) -> dict[str, Any]:
-    """Make `dataset` the open one."""
+    """Make `dataset` the open one; a full disk only means that this is not remembered."""
     known = about(workspace, dataset)
-    write_json(workspace.folder / _OPEN, {"dataset": dataset})
+    with contextlib.suppress(DiskFull):
+        write_json(workspace.folder / _OPEN, {"dataset": dataset})
     return known
 
 

@@ -33,6 +33,10 @@ class DoesNotFit(Expected):
     """The work needs more memory or disk than this server has free."""
 
 
+class DiskFull(DoesNotFit, OSError):
+    """The server's disk took no more: an error of the system too, for who passes over those."""
+
+
 class QueueFull(Expected):
     """Too many runs wait already."""
 

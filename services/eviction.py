@@ -42,6 +42,13 @@ class Entry:
             return f"table “{self.path.stem}”"
         return f"export “{self.path.name}”" if self.path.suffix else "steps of a run that ended early"
 
+    @property
+    def kind(self) -> str:
+        """What it is, without a name."""
+        if self.path.suffix == ".parquet":
+            return "a table"
+        return "an export" if self.path.suffix else "steps of a run"
+
     def is_due(self, since: float, now: float) -> bool:
         """Nobody opened it since the last tick, and it was seen once or a day has passed."""
         return self.opened < since and (self.opened > self.made or now - self.made > DAY)
@@ -67,7 +74,7 @@ def _entries(folder: Path) -> Iterator[Entry]:
     left = [each for place in _left(folder) for each in files(place)]
     if left:
         last = max(each.st_mtime for each in left)
-        yield Entry(folder, _bytes(left), last, last)
+        yield Entry(folder, bytes_of(left), last, last)
     with contextlib.suppress(FileNotFoundError):  # not finished: its tables are among what is left
         made = (folder / results.FILE).stat().st_mtime
         for path in (*folder.glob("*.parquet"), *(folder / results.EXPORTS).glob("[!.]*")):
@@ -124,8 +131,8 @@ def _last_use(folder: Path) -> float:
 
 
 def sizes(home: Home) -> dict[str, tuple[int, int]]:
-    """How many datasets and results there are, and their bytes on disk."""
-    found = {"datasets": (0, 0), "results": (0, 0)}
+    """How many datasets, results and uploads on their way there are, and their bytes on disk."""
+    found = {"datasets": (0, 0), "results": (0, 0), "uploads": (0, 0)}
     for workspace in home.workspaces():
         for kind, (count, size) in found.items():
             folders = list(workspace.each(kind))
@@ -143,9 +150,9 @@ def files(folder: Path) -> Iterator[os.stat_result]:
 
 def bytes_below(folder: Path) -> int:
     """How many bytes the files below `folder` take on disk."""
-    return _bytes(files(folder))
+    return bytes_of(files(folder))
 
 
-def _bytes(found: Iterator[os.stat_result] | list[os.stat_result]) -> int:
+def bytes_of(found: Iterator[os.stat_result] | list[os.stat_result]) -> int:
     """Bytes of files, each once: a table that a step made and a result shows has two names."""
     return sum({(each.st_dev, each.st_ino): each.st_size for each in found}.values())

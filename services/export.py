@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -85,7 +84,7 @@ def rows(stored: StoredResult, name: str, spill: Path, memory_mb: int = 160) -> 
     """The rows of a table in blocks, from wherever it lies."""
     path = stored.file(name)
     if path.suffix == ".json":
-        columns = json.loads(path.read_text(encoding="utf-8"))
+        columns = stored.columns(name)
         for column in stored.tables[name]["columns"]:
             if column["kind"] in _DAYS:
                 columns[column["name"]] = [_DAYS[column["kind"]](text) for text in columns[column["name"]]]

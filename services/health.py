@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from services import room
 from services.jobs import lanes
 from services.jobs.engine import MOST_QUEUED, Engine
 from services.memory import MB, band
@@ -30,6 +31,8 @@ def disk(root: Path) -> Check:
             file.flush()
         free = shutil.disk_usage(root).free // MB
     except OSError as error:
+        if room.is_out(error):
+            return Check(False, f"The disk is full: {room.free(root)}, and {DISK_FLOOR_MB} MB are needed.")
         return Check(False, f"DATA_DIR cannot be written to: {error.strerror}.")
     if free < DISK_FLOOR_MB:
         return Check(False, f"{free:,} MB of disk are free, and {DISK_FLOOR_MB} MB are needed.")
@@ -45,8 +48,9 @@ def memory(used_mb: float, limit_mb: int) -> Check:
 def queue(engine: Engine) -> Check:
     """Whether the engine's index can be read, and another run could wait in its queue."""
     try:
-        waiting = sum(job.lane == lanes.HEAVY and job.state == "queued" for _, job in engine.live())
+        queued = [job for _, job in engine.live() if job.lane == lanes.HEAVY and job.state == "queued"]
     except OSError as error:
-        return Check(False, f"The queue cannot be read: {error.strerror}.")
+        return Check(False, f"The queue cannot be read: {error.strerror or error}.")
+    waiting = len({job.together for job in queued})
     said = f"{waiting} of at most {MOST_QUEUED} runs wait"
     return Check(False, f"{said}: the queue is full.") if waiting >= MOST_QUEUED else Check(True, f"{said}.")

@@ -6,13 +6,23 @@ under pressure, and a gauge that counts it cries wolf at every upload.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
+from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 UNLIMITED = 1 << 60  # cgroup v1 says 9223372036854771712 for "no limit"
 MB = 1 << 20
+
+# What DuckDB's allocator is to do with what it freed. By itself it keeps the address space, 309 MB of it after two
+# million rows were read (82 so), which a limit on data counts: a job on ten million rows was ended while it held
+# 189 MB. And it keeps the pages for ten seconds of its own work, for ever when idle: a reader that had sorted a
+# million rows held 112 MB afterwards, and 22 so, at the same speed.
+DUCKDB_GIVES_BACK = "retain:false,dirty_decay_ms:0,muzzy_decay_ms:0"
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,13 @@ def anonymous_mb(pids: Iterable[int]) -> float:
     return total / 1024
 
 
+def data_mb(pid: int) -> float:
+    """What a process has allocated, touched or not, in MB: what RLIMIT_DATA bounds; 0 when it has ended."""
+    with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/status", "rb") as status:
+        return next((int(line.split()[1]) / 1024 for line in status if line.startswith(b"VmData:")), 0.0)
+    return 0.0
+
+
 def tree(pid: int) -> list[int]:
     """The process and all its descendants that live now."""
     found, waiting = [], [pid]
@@ -109,6 +126,42 @@ def started(pid: int) -> int | None:
 def is_alive(pid: int | None, start: int | None) -> bool:
     """Whether the very process that had this pid and start time still runs."""
     return pid is not None and start is not None and started(pid) == start
+
+
+def offer(score: int) -> None:
+    """Have the kernel choose this process first when memory runs out: 1000 before any other, 0 as by its size."""
+    with contextlib.suppress(OSError):  # a sandbox may not let us
+        Path("/proc/self/oom_score_adj").write_text(str(score))
+
+
+def give_back() -> None:
+    """Collect what nothing refers to, and return this process' freed heap to the system."""
+    import ctypes
+
+    gc.collect()
+    with contextlib.suppress(AttributeError, OSError):  # another C library keeps or returns it by itself
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+@dataclass
+class History:
+    """The most memory that was in use in each ten seconds of the last ten minutes, in MB."""
+
+    every: int = 10
+    _slots: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=60))
+
+    def add(self, mb: float, now: float) -> None:
+        """Note what is in use `now`, in seconds since 1970."""
+        slot, mb = int(now // self.every), round(mb)
+        if self._slots and self._slots[-1][0] == slot:
+            self._slots[-1] = (slot, max(mb, self._slots[-1][1]))
+        else:
+            self._slots.append((slot, mb))
+
+    def as_json(self) -> dict[str, Any]:
+        """Seconds of a value, when each began, and the values."""
+        slots = list(self._slots)
+        return {"every": self.every, "at": [slot * self.every for slot, _ in slots], "mb": [mb for _, mb in slots]}
 
 
 BANDS = ((0.9, "critical"), (0.8, "high"), (0.7, "watch"), (0.0, "normal"))

@@ -92,8 +92,13 @@ def forecast(server: Path, analysis: Analysis[Any], shape: Shape, params: Any, f
     return Forecast(cost=cost, free_mb=free_mb, sample=largest_sample(server, analysis, shape, params, free_mb))
 
 
-def largest_sample(server: Path, analysis: Analysis[Any], shape: Shape, params: Any, free_mb: float) -> int | None:
-    """The most rows, to two digits, that are predicted to fit; None where a sample is not taken or is of no use."""
+def largest_sample(
+    server: Path, analysis: Analysis[Any], shape: Shape, params: Any, free_mb: float, *, at_most: int | None = None
+) -> int | None:
+    """The most rows, to two digits, that are predicted to fit; None where a sample is not taken or is of no use.
+
+    `at_most` is a number of rows to stay below whatever is predicted.
+    """
     field = next((each for each in declared.fields(analysis.params) if each.name == "sample_rows"), None)
     if not analysis.holds_rows or field is None or not isinstance(field.kind, declared.Number):
         return None
@@ -102,7 +107,8 @@ def largest_sample(server: Path, analysis: Analysis[Any], shape: Shape, params: 
         asked = dataclasses.replace(params, sample_rows=rows)
         return predict(server, analysis, shape, asked).peak_mb > free_mb
 
-    sizes = _round(math.ceil(max(LEAST_SAMPLE, field.kind.low)), math.floor(min(shape.rows, field.kind.high)))
+    most = min(at_most or shape.rows, field.kind.high)
+    sizes = _round(math.ceil(max(LEAST_SAMPLE, field.kind.low)), math.floor(most))
     found = bisect_right(sizes, False, key=too_many)
     return sizes[found - 1] if found else None
 

@@ -30,6 +30,7 @@ from typing import Any
 from services import memory
 from services.duck import connect, literal, quote
 from services.errors import DataError, Expected
+from services.table import DAMAGED, is_whole
 
 MEMORY_MB = 96  # what DuckDB may hold
 MOST_MB = 256  # what the process may allocate, DuckDB's tables of its own and all libraries' reserves included
@@ -231,6 +232,8 @@ class Reader:
             self._turn.release()
         if "full" in answer:
             raise TooMuch("This needs more memory than reading may take. Filter first, or sort by fewer columns.")
+        if "error" in answer and not is_whole(path):
+            raise DataError(DAMAGED)
         if "error" in answer:
             raise DataError(f"The table could not be read: {answer['error']}")
         return answer["rows"]
@@ -243,10 +246,13 @@ class Reader:
             said = "The table could not be read just now: a run may need the memory. Try again in a moment."
             raise TooMuch(said) from None
 
-    def rest(self) -> None:
-        """End the process when it was idle long enough; called by the timer."""
+    def rest(self, idle: float | None = None) -> None:
+        """End the process when it was idle for so many seconds, IDLE of them by itself.
+
+        A question that is asked now is answered first.
+        """
         with self._turn:
-            if self._process is not None and time.monotonic() - self._last > IDLE:
+            if self._process is not None and time.monotonic() - self._last > (IDLE if idle is None else idle):
                 self._end()
 
     def stop(self) -> None:

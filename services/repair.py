@@ -28,8 +28,8 @@ from services.jobs import lanes, processes, record
 from services.jobs.engine import Engine
 from services.jobs.record import Record
 from services.jobs.supervisor import Bounds
-from services.table import ABOUT, DATA
-from services.workspace import Home, Workspace, read_json
+from services.table import ABOUT, DATA, is_whole
+from services.workspace import Home, Workspace, away, read_json
 
 STALE_PART = 3_600.0  # seconds after which half a file is one that nobody finishes
 PATIENCE = 10.0  # seconds in which a running server mends what its timer looks after
@@ -250,7 +250,7 @@ def _size(path: Path) -> int:
 
 def _damaged_datasets(workspace: Workspace) -> Iterator[Finding]:
     for folder in workspace.each("datasets"):
-        whole = all(_is_json(folder / name) for name in (ABOUT, datasets.PROFILE)) and _is_parquet(folder / DATA)
+        whole = all(_is_json(folder / name) for name in (ABOUT, datasets.PROFILE)) and is_whole(folder / DATA)
         if not whole and folder.exists():
             message = f"A dataset cannot be read. Remove {folder}, and have its file uploaded again."
             yield Finding("damaged dataset", message)
@@ -265,11 +265,11 @@ def _damaged_results(workspace: Workspace) -> Iterator[Finding]:
         bad = [answer]
         with contextlib.suppress(NotFound, AttributeError, KeyError, TypeError):
             names = [Path(each["file"]).name for each in read_json(answer)["tables"].values()]
-            there = [folder / name for name in names if (folder / name).is_file()]
-            bad = [each for each in there if not (_is_json if each.suffix == ".json" else _is_parquet)(each)]
+            there = [folder / name for name in names if (folder / name).exists()]
+            bad = [each for each in there if not (_is_json if each.suffix == ".json" else is_whole)(each)]
         if bad := [each for each in bad if each.exists()]:
             message = f"An answer cannot be read ({', '.join(each.name for each in bad)} in {folder})."
-            yield Finding("damaged result", message, lambda bad=bad: [each.unlink(missing_ok=True) for each in bad])
+            yield Finding("damaged result", message, lambda bad=bad: [away(each) for each in bad])
 
 
 def _is_json(path: Path) -> bool:
@@ -278,14 +278,3 @@ def _is_json(path: Path) -> bool:
     except NotFound:
         return False
     return True
-
-
-def _is_parquet(path: Path) -> bool:
-    """Whether the file begins and ends as a Parquet file does: one cut short does not."""
-    try:
-        with open(path, "rb") as file:
-            head = file.read(4)
-            file.seek(-4, os.SEEK_END)
-            return head == file.read(4) == b"PAR1"
-    except OSError:
-        return False

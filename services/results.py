@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from services import table as tables
 from services.errors import Evicted, NotFound
 from services.table import Spilled
-from services.workspace import STEPS, Workspace, new_id, read_json, write_json
+from services.workspace import STEPS, Workspace, away, new_id, read_json, write_json
 
 if TYPE_CHECKING:
     from services.analysis import Fact, Result
@@ -69,8 +69,17 @@ def put(folder: Path, result: Result, about: Mapping[str, Any], spill: Path) -> 
 
 def _put_table(folder: Path, name: str, made: Any, spill: Path) -> dict[str, Any]:
     """Store a table under its name; what was there before is replaced at once."""
+    part = folder / f".{name}.parquet.{new_id()}"
+    try:
+        return _put_whole(folder, name, made, part, spill)
+    except BaseException:  # a full disk, above all: half a table would keep it full
+        part.unlink(missing_ok=True)
+        (folder / f".{name}.json").unlink(missing_ok=True)
+        raise
+
+
+def _put_whole(folder: Path, name: str, made: Any, part: Path, spill: Path) -> dict[str, Any]:
     target = folder / f"{name}.parquet"
-    part = target.with_name(f".{target.name}.{new_id()}")
     if isinstance(made, Spilled):
         link(made.path, part)  # not moved: a result so far leaves the run its tables
     else:
@@ -179,11 +188,21 @@ class StoredResult:
         return [name for name, each in self.tables.items() if not (self.folder / each["file"]).exists()]
 
     def columns(self, name: str) -> dict[str, list[Any]]:
-        """A small table as plain lists, by column."""
+        """A small table as plain lists, by column.
+
+        Raises
+        ------
+        Evicted
+            It was removed, or is damaged; it is made again as one that was removed.
+        """
         path = self.file(name)
         if path.suffix != ".json":
             raise NotFound(f"The table “{name}” is large: it is read by page.")
-        return json.loads(path.read_text(encoding="utf-8"))
+        try:
+            return read_json(path)
+        except NotFound:
+            away(path)
+            raise Evicted(f"The table “{name}” of this answer is damaged. Run again to make it anew.") from None
 
     def column(self, name: str, column: str, *, at_most: int = 5_000) -> list[Any]:
         """A column of a small table as a plain list, thinned evenly to `at_most` values."""

@@ -6,13 +6,14 @@ of a run (a name, deleted, seen) therefore lies apart, in one file of the worksp
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.errors import NotFound, ParamError
+from services.errors import DiskFull, NotFound, ParamError
 from services.jobs import lanes
 from services.jobs.engine import Engine
 from services.jobs.record import Record
@@ -118,12 +119,13 @@ def restore(workspace: Workspace, jobs: list[str]) -> None:
     mark(workspace, jobs, deleted=None)
 
 
-def see(engine: Engine, workspace: Workspace, shown: str) -> None:
-    """Note that the visitor was shown how runs ended: the one called `shown`, or all with the result of that key."""
+def see(engine: Engine, workspace: Workspace, *shown: str) -> None:
+    """Note that the visitor was shown how runs ended: those called as one of `shown`, or with a result of that key."""
     told = [
-        run.record.id for run in each(engine, workspace) if run.is_news and shown in (run.record.id, run.record.key)
+        run.record.id for run in each(engine, workspace) if run.is_news and {run.record.id, run.record.key} & set(shown)
     ]
-    mark(workspace, told, seen=True)
+    with contextlib.suppress(DiskFull):  # it is told once more, and that is all
+        mark(workspace, told, seen=True)
 
 
 def mark(workspace: Workspace, jobs: list[str], **changes: Any) -> None:
@@ -176,6 +178,11 @@ def discard(engine: Engine, workspace: Workspace, job: str) -> None:
 def resumes(workspace: Workspace, job: Record) -> bool:
     """Whether asking the run's question again would go on from steps that are kept."""
     return bool(job.kept) and not job.is_live and workspace.steps(job.key).is_dir()
+
+
+def forget_marks() -> None:
+    """Hold no marks in memory: they are read again when they are asked for."""
+    _known.clear()
 
 
 def _all(workspace: Workspace, jobs: list[Record]) -> list[Run]:

@@ -57,16 +57,28 @@ def _statsmodels(path: str) -> Callable[[Path], None]:
     return make
 
 
-def _breast_cells(target: Path) -> None:
-    """scikit-learn's file has the target's names where the header should be: put the names back."""
-    from sklearn.datasets import load_breast_cancer
+_OF_CELLS = ("mean", "error", "worst")
 
-    bunch = load_breast_cancer()
-    with open(target, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([*(name.replace(" ", "_") for name in bunch.feature_names), "diagnosis"])
-        for values, target_index in zip(bunch.data.tolist(), bunch.target.tolist(), strict=True):
-            writer.writerow([*values, bunch.target_names[target_index]])
+
+def _breast_cells(target: Path) -> None:
+    """scikit-learn's file has counts and the target's names where the header should be: name the columns.
+
+    Its package is not imported: that takes more memory than a quick job has.
+    """
+    measures = (
+        "radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity", "concave_points",
+        "symmetry", "fractal_dimension",
+    )  # fmt: skip
+    header = [f"{each}_{what}" if what == "error" else f"{what}_{each}" for what in _OF_CELLS for each in measures]
+    with (
+        open(_inside("sklearn", "datasets/data/breast_cancer.csv"), newline="", encoding="utf-8") as source,
+        open(target, "w", newline="", encoding="utf-8") as file,
+    ):
+        lines, writer = csv.reader(source), csv.writer(file)
+        _, _, *diagnoses = next(lines)
+        writer.writerow([*header, "diagnosis"])
+        for *values, diagnosis in lines:
+            writer.writerow([*values, diagnoses[int(diagnosis)]])
 
 
 SAMPLES = (

@@ -6,6 +6,7 @@ the named columns into memory, and only a job may afford that.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 DATA = "data_full.parquet"  # every row of the dataset, always
 ABOUT = "dataset.json"
+DAMAGED = "The rows of this table cannot be read: their file is damaged. Remove the table, and add its file again."
 ROW_NUMBER = "file_row_number"  # what DuckDB calls the place of a row in its file: no column may be called so
 
 Roles = Mapping[str, str]  # role -> column
@@ -77,9 +79,13 @@ class Columns:
         """Write the answer to `sql` straight to a new Parquet file at `path`, through no memory."""
         text, values = self._bind(sql, names)
         part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        with self._opened(path.parent) as con:
-            con.execute(f"COPY ({text}) TO {duck.literal(part.resolve())} ({duck.PARQUET})", values)
-        part.replace(path)
+        try:
+            with self._opened(path.parent) as con:
+                con.execute(f"COPY ({text}) TO {duck.literal(part.resolve())} ({duck.PARQUET})", values)
+            part.replace(path)
+        except BaseException:  # a full disk, above all: half a table would keep it full
+            part.unlink(missing_ok=True)
+            raise
         return Spilled.at(path, spill=self.spill, memory_mb=self.memory_mb)
 
     def frame(self, columns: list[str], sample: Sample | None = None) -> DataFrame:
@@ -175,8 +181,12 @@ class Table(Columns):
         ------
         NotFound
             It was removed.
+        DataError
+            A file of it is damaged.
         """
         about = read_json(folder / ABOUT)
+        if not is_whole(folder / DATA):
+            raise DataError(DAMAGED)
         return cls(
             path=folder / DATA,
             schema=Schema.from_json(about["columns"]),
@@ -221,6 +231,17 @@ def write(frame: DataFrame, path: Path) -> None:
         replaced = ", ".join(f"{duck.quote(name)}::DATE AS {duck.quote(name)}" for name in days)
         chosen = f"* REPLACE ({replaced})" if days else "*"
         con.execute(f"COPY (SELECT {chosen} FROM frame) TO {duck.literal(path.resolve())} ({duck.PARQUET})")
+
+
+def is_whole(path: Path) -> bool:
+    """Whether the file begins and ends as a Parquet file does: one cut short does not."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(4)
+            file.seek(-4, os.SEEK_END)
+            return head == file.read(4) == b"PAR1"
+    except OSError:
+        return False
 
 
 def kind_of(sql: str) -> Kind:

@@ -7,7 +7,6 @@ dropped from the page cache, which a small container needs for better things.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import shutil
@@ -16,7 +15,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.errors import Busy, DoesNotFit, FileRefused, NotFound, OutOfStep
+from services import room
+from services.errors import Busy, FileRefused, NotFound, OutOfStep
 from services.workspace import Home, Workspace, new_id, read_json, write_json
 
 CONTENT, META = "content", "meta.json"
@@ -64,10 +64,10 @@ def create(workspace: Workspace, name: str, length: int, *, limit_mb: int) -> Up
             f"“{name}” has {length / 1e9:.1f} GB, and this server takes files of up to {limit_mb / 1000:g} GB. "
             "Split it, or leave out columns you do not need."
         )
-    with _room(name):
+    with _room(name, workspace.folder.parent):
         workspace.folder.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(workspace.folder).free - _to_come(workspace) < length * DISK_FACTOR:
-            raise _no_room(name)
+            raise room.too_little(workspace.folder, f"“{name}”")
         folder = workspace.upload(new_id())
         folder.mkdir(parents=True)
         # Only ever shown, never a path.
@@ -88,26 +88,22 @@ def _to_come(workspace: Workspace) -> int:
     return found
 
 
-def _no_room(name: str) -> DoesNotFit:
-    return DoesNotFit(f"The server's disk has no room for “{name}”. Remove a dataset you do not need any more.")
-
-
 @contextlib.contextmanager
-def _room(name: str) -> Iterator[None]:
+def _room(name: str, place: Path) -> Iterator[None]:
     """Say in a sentence that the disk is full when it is."""
     try:
         yield
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+        if not room.is_out(error):
             raise
-        raise _no_room(name) from None
+        raise room.too_little(place, f"“{name}”") from None
 
 
 def get(workspace: Workspace, upload: str) -> Upload:
     """Find an upload of this visitor."""
     folder = workspace.upload(upload)
     meta = read_json(folder / META)
-    if not (folder / CONTENT).exists():
+    if not (folder / CONTENT).exists() or (folder / CONTENT).is_dir():
         raise NotFound("This upload does not exist any more.")
     return Upload(folder, meta["name"], meta["length"])
 
@@ -135,7 +131,7 @@ def append(upload: Upload, offset: int, blocks: Iterable[bytes]) -> int:
             raise Busy("Another part of this file is arriving.") from None
         if offset != upload.offset:
             raise OutOfStep("This part of the file does not follow what is here already.")
-        with _room(upload.name):
+        with _room(upload.name, upload.folder):
             for block in blocks:
                 if offset + len(block) > upload.length:
                     raise FileRefused(f"“{upload.name}” is longer than was declared. Upload it again.")

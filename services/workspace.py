@@ -9,6 +9,7 @@
         uploads/<upload>/                 a file on its way in: meta.json, content
         datasets/<dataset>/               dataset.json, data_full.parquet, profile.json, original, rejects.csv
         jobs/<job>/                       record.json (the truth about a run), log.txt, cancel, skip, tmp/
+        chains/<chain>.json               which runs were asked together
         results/<key>/                    result.json, <table>.json or .parquet, exports/, and until it is there:
                                           steps/ (checkpoints), partial/<n>/ (the result so far)
 
@@ -30,11 +31,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from services import room
 from services.errors import NotFound
 
 STEPS = "steps"  # folder of the steps kept for a question, beside what will be its result
 
 _ID = re.compile(r"[0-9a-f]{32}")
+_KEY = re.compile(rb"[0-9a-f]{64}")
 
 
 def new_id() -> str:
@@ -47,17 +50,26 @@ def is_id(text: object) -> bool:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replace the file at `path` by `value` as JSON: a reader sees the old or the new, never half."""
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(value, file, ensure_ascii=False, separators=(",", ":"))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:  # a full disk, above all: half a file must not lie about
-        os.unlink(part)
-        raise
+    """Replace the file at `path` by `value` as JSON: a reader sees the old or the new, never half.
+
+    Raises
+    ------
+    DiskFull
+        The disk is; what was there before still is.
+    """
+    with room.needed(path.parent):
+        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(value, file, ensure_ascii=False, separators=(",", ":"))
+                file.flush()
+                os.fsync(file.fileno())
+            if path.is_dir():  # whatever put a folder here, it keeps nothing of ours
+                discard(path)
+            os.replace(part, path)
+        except BaseException:  # a full disk, above all: half a file must not lie about
+            os.unlink(part)
+            raise
 
 
 def read_json(path: Path) -> Any:
@@ -70,7 +82,7 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, RecursionError, ValueError):
         raise NotFound("This does not exist any more, or never did.") from None
 
 
@@ -80,6 +92,14 @@ def discard(folder: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         folder.replace(gone)
         shutil.rmtree(gone, ignore_errors=True)
+
+
+def away(path: Path) -> None:
+    """Remove what lies at `path`: a file, a link, or the folder that damage made of it."""
+    if path.is_dir() and not path.is_symlink():
+        discard(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -100,6 +120,10 @@ class Workspace:
 
     def job(self, job: str) -> Path:
         return self._place("jobs", job)
+
+    def chain(self, chain: str) -> Path:
+        """The file of what was asked together."""
+        return self._place("chains", chain).with_suffix(".json")
 
     def result(self, key: str) -> Path:
         return self._place("results", key)
@@ -149,8 +173,10 @@ class Home:
                 yield Workspace(folder)
 
     def secret_key(self) -> str:
-        """The key that signs cookies, made once and kept, so that a restart keeps sessions."""
+        """The key that signs cookies, made once and kept, so that a restart keeps sessions; a damaged one goes."""
         path = self.root / "secret_key"
+        if os.path.lexists(path) and not (path.is_file() and _KEY.fullmatch(path.read_bytes())):
+            away(path)
         if not path.exists():
             part = path.with_name(f".secret_key.{new_id()}")
             part.touch(mode=0o600)

@@ -41,6 +41,21 @@ def missing() -> html.Div:
     )  # fmt: skip
 
 
+def damaged(known: Mapping[str, Any]) -> html.Div:
+    """The page of a table of which a file is damaged."""
+    remove = blocks.button("Remove it", kind="primary", id=ids.remove(known["id"]))
+    return blocks.page(
+        blocks.header(known["name"]),
+        states.empty(
+            "This table cannot be shown",
+            "A file of it is damaged on the server. Remove it, and add its file again. Your other tables are whole.",
+            remove, height=280,
+        ),
+        blocks.button("See your tables", href="/data"),
+        *runs.slots({}), *runs.places(),
+    )  # fmt: skip
+
+
 def page(
     known: Mapping[str, Any],
     figures: Mapping[str, Any],
@@ -48,6 +63,8 @@ def page(
     samples: Sequence[Sample],
     limit_mb: int,
     slots: Sequence[Component],
+    *,
+    is_ephemeral: bool = False,
 ) -> html.Div:
     """Lay out the profile, then the tables of this visitor, then the way in."""
     cells = figures["rows"] * len(figures["columns"])
@@ -75,7 +92,7 @@ def page(
         blocks.section(blocks.heading("Your tables", str(len(others))), _tables(others, known["id"])),
         blocks.section(
             blocks.heading("Add a table"),
-            intake(limit_mb),
+            intake(limit_mb, states.NOT_LASTING if is_ephemeral else None),
             html.Details([html.Summary("Samples"), sample_table(samples)], className="twin"),
             id="add",
         ),

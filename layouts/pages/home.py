@@ -29,9 +29,16 @@ class Offer:
 
 
 def welcome(
-    samples: Sequence[Sample], limit_mb: int, days: int, slots: Sequence[Component], told: Component | None = None
+    samples: Sequence[Sample],
+    limit_mb: int,
+    days: int,
+    slots: Sequence[Component],
+    told: Component | None = None,
+    *,
+    is_ephemeral: bool = False,
 ) -> html.Div:
     """Greet who has no table yet; `told` stands above."""
+    lasts = f" {states.NOT_LASTING}" if is_ephemeral else ""
     return blocks.page(
         told,
         blocks.hero(
@@ -40,7 +47,7 @@ def welcome(
             "Large tables stay on disk, so they do not have to fit in memory.",
         ),
         intake(limit_mb, f"Stored on this server for this browser only, removed after {days} days without use. "
-               "Nothing is sent elsewhere."),
+               f"Nothing is sent elsewhere.{lasts}"),
         blocks.section(
             blocks.heading("Or start with a sample", "one click, then everything works"), sample_table(samples)
         ),
@@ -137,7 +144,12 @@ def glance(
             *(html.Span([f"{role} ", html.Strong(name)]) for role, name in known["roles"].items()),
         ) if known["roles"] else None,
         blocks.section(
-            blocks.heading("Ready to run", words.plural(len(ready), "analysis", "analyses")), cards.cards(*ready)
+            blocks.heading(
+                "Ready to run", words.plural(len(ready), "analysis", "analyses"),
+                actions=[blocks.button("Run several", symbol="play", small=True, href="/several", className="lockable")]
+                if len(ready) > 1 else [],
+            ),
+            cards.cards(*ready),
         ) if ready else None,
         blocks.section(
             blocks.heading("Needs something first", words.plural(len(needing), "analysis", "analyses")),

@@ -22,7 +22,7 @@ from services.runs import Run
 Line = dict[str, Any]
 
 # Icon, word and tone of a run's state.
-_STATES = {
+STATES = {
     "queued": ("hourglass", "Queued", "plain"),
     "running": ("loader", "Running", "running"),
     "done": ("circle-check", "Done", "plain"),
@@ -76,7 +76,7 @@ def line(
     its question was answered, by this run or another; `resumes` whether steps of it are kept.
     """
     job = run.record
-    symbol, said, tone = _STATES[job.state]
+    symbol, said, tone = STATES[job.state]
     if job.state == "queued":
         said += f", {words.ordinal(place)}"
     elif job.state == "killed" and "memory" in job.message.lower():
@@ -92,6 +92,8 @@ def line(
         "name": run.name,
         "named": run.marks.name,
         "news": run.is_news,
+        "part": f"{job.part} of {job.parts}" if job.chain and job.parts > 1 else "",
+        "chain": f"/several?chain={job.chain}" if job.chain else None,
         "dataset": job.dataset,
         "data": data["name"] if data else "Removed",
         "version": f"v{data['version']}" if data else "",

@@ -12,8 +12,8 @@ from layouts.icons import icon
 from services.visitors import Extent
 
 
-def page(extent: Extent, days: int, limits: Sequence[tuple[str, str, str]]) -> html.Div:
-    """Lay out the page; `limits` is name, value and help of each setting."""
+def page(extent: Extent, days: int, limits: Sequence[tuple[str, str, str]], *, is_ephemeral: bool = False) -> html.Div:
+    """Lay out the page; `limits` is name, value and help of each setting, `is_ephemeral` a disk that does not last."""
     return blocks.page(
         blocks.header("Settings", "What is stored for you on this server, and what it allows."),
         blocks.section(
@@ -29,6 +29,7 @@ def page(extent: Extent, days: int, limits: Sequence[tuple[str, str, str]]) -> h
                 "Nothing is sent elsewhere.",
                 className="about",
             ),
+            html.P(states.NOT_LASTING, className="about") if is_ephemeral else None,
             html.Div(ask(), id=ids.DELETING, className="deleting", **{"aria-live": "polite"}),
         ),
         blocks.section(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from services.errors import NotFound
-from services.workspace import new_id, read_json, write_json
+from services.workspace import away, new_id, read_json, write_json
 
 VALUE = "value.json"
 STOPPED = "stopped.json"
@@ -33,13 +33,17 @@ def put(steps: Path, name: str, value: Any) -> None:
     """Keep `value` as the outcome of step `name`: on disk and whole when this returns."""
     part = steps / f".{new_id()}"
     part.mkdir(parents=True)
-    write_json(part / VALUE, {"name": name, "value": _packed(value, part, "value")})
-    for path in part.glob("*.parquet"):
-        with open(path, "rb") as file:
-            os.fsync(file.fileno())
-    target = place(steps, name)
-    shutil.rmtree(target, ignore_errors=True)
-    part.replace(target)
+    try:
+        write_json(part / VALUE, {"name": name, "value": _packed(value, part, "value")})
+        for path in part.glob("*.parquet"):
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+        target = place(steps, name)
+        away(target)
+        part.replace(target)
+    except BaseException:  # a full disk, above all: half a step would keep it full
+        shutil.rmtree(part, ignore_errors=True)
+        raise
 
 
 def get(steps: Path, name: str, spill: Path) -> Any:

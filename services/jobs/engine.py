@@ -15,17 +15,17 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from services import params, preflight, results
+from services import params, preflight, results, room
 from services.analysis import Cost, Shape, find
-from services.errors import NotFound, QueueFull
+from services.errors import DiskFull, NotFound, QueueFull
 from services.jobs import events, lanes, record, tasks
 from services.jobs.processes import sweep_strays
 from services.jobs.record import Record
-from services.jobs.supervisor import ENVIRONMENT, ROOT, Bounds, free_mb
+from services.jobs.supervisor import ENVIRONMENT, NO_ROOM, ROOT, Bounds, free_mb
 from services.workspace import Home, Workspace, discard, is_id, new_id
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 MOST_QUEUED = 20
 MOST_QUEUED_EACH = 3
 MOST_SEEN = 2_000  # records held in memory
+LEAST_FREE = 1 << 18  # bytes of disk without which nothing is started
 
 # What reading an index of noise ends in.
 _DAMAGED = (sqlite3.DatabaseError, zlib.error, ValueError)
@@ -62,6 +63,7 @@ class Engine:
         """`make_room` ends what can be ended when a job needs its memory: the reader."""
         self.home, self.bounds, self._make_room = home, bounds, make_room
         self._seen: dict[str, tuple[int, Record]] = {}  # job -> when its record changed, and what it says
+        self._noted: dict[str, Any] = {}  # what the disk had no room for beside the queue
         self._supervisors: list[subprocess.Popen[bytes]] = []
         self._guard = threading.Lock()
         try:
@@ -85,6 +87,18 @@ class Engine:
         QueueFull
             Too many runs wait.
         """
+        return self.submit(workspace, [self.draft(workspace, slug, dataset, raw, notes)])[0]
+
+    def draft(
+        self, workspace: Workspace, slug: str, dataset: dict[str, Any], raw: dict[str, Any], notes: tuple[str, ...] = ()
+    ) -> Record:
+        """The run that would answer a question, before it is asked.
+
+        Raises
+        ------
+        ParamError
+            The question does not parse.
+        """
         from services import datasets
 
         analysis = find(slug)
@@ -94,13 +108,10 @@ class Engine:
         shape = Shape(dataset["rows"], len(dataset["columns"]))
         cost = analysis.cost(shape, parsed)
         expected = preflight.predict(self.home.server, analysis, shape, parsed)
-        return self._submit(
-            workspace,
-            Record(
-                id=new_id(), visitor=workspace.visitor, task="analysis", slug=slug, title=analysis.title,
-                dataset=dataset["id"], params=question, key=key, lane=lanes.HEAVY, notes=notes,
-                cost_mb=cost.peak_mb, cost_seconds=cost.seconds, expected_mb=expected.peak_mb,
-            ),
+        return Record(
+            id=new_id(), visitor=workspace.visitor, task="analysis", slug=slug, title=analysis.title,
+            dataset=dataset["id"], params=question, key=key, lane=lanes.HEAVY, notes=notes,
+            cost_mb=cost.peak_mb, cost_seconds=cost.seconds, expected_mb=expected.peak_mb,
         )  # fmt: skip
 
     def again(
@@ -137,12 +148,12 @@ class Engine:
         """Read an upload (`{"upload", "name"}`) or a sample (`{"sample"}`) of `size` bytes into a dataset."""
         # 20 MB are read and profiled within the quick lane's ten seconds.
         lane = lanes.QUICK if size <= 20_000_000 else lanes.HEAVY
-        return self._submit(workspace, self._other(workspace, "ingest", asked, title, lane))
+        return self.submit(workspace, [self._other(workspace, "ingest", asked, title, lane)])[0]
 
     def export(self, workspace: Workspace, asked: dict[str, Any], rows: int) -> Record:
         """Write a table of a result to a file: `{"result", "table", "format", "raw"}`."""
         lane = lanes.QUICK if rows <= 500_000 else lanes.HEAVY
-        return self._submit(workspace, self._other(workspace, "export", asked, "Export", lane))
+        return self.submit(workspace, [self._other(workspace, "export", asked, "Export", lane)])[0]
 
     @staticmethod
     def _other(workspace: Workspace, task: str, asked: dict[str, Any], title: str, lane: str) -> Record:
@@ -151,33 +162,66 @@ class Engine:
             params=asked, key=tasks.key_of(task, asked), lane=lane,
         )  # fmt: skip
 
-    def _submit(self, workspace: Workspace, job: Record) -> Record:
+    def submit(self, workspace: Workspace, drafts: Sequence[Record]) -> list[Record]:
+        """Enter drafts into the queue, to run in this order: all of them or none.
+
+        For each comes its run, which is the live one that asks the same question where there is one.
+
+        Raises
+        ------
+        QueueFull
+            Too many runs wait; what was asked together counts as one.
+        DiskFull
+            There is no room to note them.
+        """
+        if not self._has_room():
+            raise room.full(self.home.root)
+        asked, new = [], []
         with lanes.alone(self.home.server / "queue.lock"):
             live = [each for _, each in self.live()]
-            heavy = [each for each in live if each.lane == lanes.HEAVY]
-            waiting = [each for each in heavy if each.state == "queued"]
-            if len(waiting) == len(heavy):
-                waiting = waiting[1:]  # nothing runs: the first of them is about to
-            for each in live:
-                if each.visitor == job.visitor and each.key == job.key:
-                    return each  # the same question is already on its way
-            if job.lane == lanes.HEAVY:
-                full = None
-                if len(waiting) >= MOST_QUEUED:
-                    full = f"{MOST_QUEUED} runs wait already. Try again when some are done."
-                elif sum(each.visitor == job.visitor for each in waiting) >= MOST_QUEUED_EACH:
-                    full = f"{MOST_QUEUED_EACH} of your runs wait already. Withdraw one, or let them finish."
-                if full:
-                    events.tell("refused", job)
-                    raise QueueFull(full)
-            job = job.changed(sequence=time.time_ns())
-            folder = workspace.job(job.id)
-            folder.mkdir(parents=True)
-            job.write(folder)
-            self.index.set(job.id, {"visitor": job.visitor, "sequence": job.sequence})
-        events.tell("asked", job)
+            known = {each.key: each for each in reversed(live) if each.visitor == workspace.visitor}
+            for job in drafts:
+                if job.key not in known:  # else the same question is already on its way
+                    # A clock that was set back puts nobody before those who wait already.
+                    last = new[-1].sequence if new else max((each.sequence for each in live), default=0)
+                    sequence = max(time.time_ns(), last + 1)
+                    known[job.key] = job.changed(sequence=sequence)
+                    new.append(known[job.key])
+                asked.append(known[job.key])
+            heavy = next((job for job in new if job.lane == lanes.HEAVY), None)
+            if heavy is not None and (full := self._full(live, heavy.visitor)):
+                events.tell("refused", heavy)
+                raise QueueFull(full)
+            try:
+                with room.needed(self.home.root):
+                    for job in new:
+                        folder = workspace.job(job.id)
+                        folder.mkdir(parents=True)
+                        job.write(folder)
+                        self.index.set(job.id, {"visitor": job.visitor, "sequence": job.sequence})
+            except OSError:  # a full disk, above all: none of them was asked then
+                for job in new:
+                    discard(workspace.job(job.id))
+                    self._strike(job.id)
+                raise
+        for job in new:
+            events.tell("asked", job)
         self.dispatch()
-        return self.get(workspace, job.id)
+        return [self.get(workspace, job.id) for job in asked]
+
+    @staticmethod
+    def _full(live: Sequence[Record], visitor: str) -> str | None:
+        """Why a visitor may ask for no other heavy run now, if so."""
+        heavy = [each for each in live if each.lane == lanes.HEAVY]
+        queued = [each for each in heavy if each.state == "queued"]
+        if len(queued) == len(heavy):
+            queued = queued[1:]  # nothing runs: the first of them is about to
+        waiting = {each.together: each.visitor for each in queued}
+        if len(waiting) >= MOST_QUEUED:
+            return f"{MOST_QUEUED} runs wait already. Try again when some are done."
+        if list(waiting.values()).count(visitor) >= MOST_QUEUED_EACH:
+            return f"{MOST_QUEUED_EACH} of your runs wait already. Withdraw one, or let them finish."
+        return None
 
     # Finding ------------------------------------------------------------------------------------
 
@@ -190,8 +234,9 @@ class Engine:
         try:
             return self._live()
         except _DAMAGED:
-            self._rebuild()
-            return self._live()
+            with room.needed(self.home.root):
+                self._rebuild()
+                return self._live()
 
     def _live(self) -> list[tuple[Path, Record]]:
         found = []
@@ -203,13 +248,40 @@ class Engine:
                 folder = self.home.workspace(entry["visitor"]).job(job)
                 each = record.read(folder)
             except NotFound:
-                self.index.delete(job)
+                self._strike(job)
                 continue
             if each.is_live:
                 found.append((folder, each))
-            elif self.index.delete(job):  # whoever deletes it, among workers, tells it once
+            elif self._strike(job):  # whoever deletes it, among workers, tells it once
                 self._tell_end(each)
         return sorted(found, key=lambda pair: pair[1].sequence)
+
+    def _strike(self, job: str) -> bool:
+        """Take a job out of the index, and say whether it was there; where the disk is full, another look does so."""
+        try:
+            return self.index.delete(job)
+        except sqlite3.OperationalError as error:
+            if not room.is_out(error):
+                raise
+            return False
+
+    def note(self, name: str, value: Any, seconds: float) -> None:
+        """Remember something small beside the queue for a while: in memory where the index does not take it."""
+        try:
+            self.index.set(name, value, expire=seconds)
+        except _DAMAGED:
+            if len(self._noted) >= MOST_SEEN:
+                self._noted.clear()
+            self._noted[name] = value
+
+    def noted(self, name: str) -> Any:
+        """What was remembered under a name; None when nothing was, or it cannot be read any more."""
+        if name in self._noted:
+            return self._noted[name]
+        try:
+            return self.index.get(name)
+        except _DAMAGED:
+            return None
 
     def _tell_end(self, job: Record) -> None:
         """Log how a job ended, and learn from it what such a run takes here."""
@@ -252,7 +324,7 @@ class Engine:
             known = record.read(folder)
             if known.state == "queued":
                 known.changed(state="cancelled", ended=time.time(), message="Withdrawn.").write(folder)
-                self.index.delete(job)
+                self._strike(job)
             elif known.state == "running":
                 (folder / record.CANCEL).touch()
 
@@ -271,7 +343,7 @@ class Engine:
         """Start the first queued job of each lane that is free. Safe to call by anyone, any time."""
         self._collect()
         with lanes.alone(self.home.server / "queue.lock"):
-            for lane in lanes.LANES:
+            for lane in lanes.LANES if self._has_room() else ():
                 first = next((pair for pair in self.live() if self._waits(pair[1], lane)), None)
                 if first is None or not (self._heavy_fits(first[1]) if lane == lanes.HEAVY else self._quick_fits()):
                     continue
@@ -282,6 +354,10 @@ class Engine:
                     self._start(*first, lock)
                 finally:
                     os.close(lock)
+
+    def _has_room(self) -> bool:
+        """Whether a job could even note that it runs; what waits does so until there is room again."""
+        return shutil.disk_usage(self.home.root).free >= LEAST_FREE
 
     @staticmethod
     def _waits(job: Record, lane: str) -> bool:
@@ -334,17 +410,20 @@ class Engine:
 
     def _after(self, supervisor: subprocess.Popen[bytes], folder: Path) -> None:
         code = supervisor.wait()
-        with contextlib.suppress(NotFound):  # its workspace may be gone
+        # Its workspace may be gone; and where the disk is full, the timer comes back to it.
+        with contextlib.suppress(NotFound, DiskFull):
             job = record.read(folder)
             if not code and job.state == "queued":
                 events.tell("requeued", job)
-            if code and job.state == "queued":  # it never got as far as the record: do not try for ever
+            # It never got as far as the record: do not try for ever.
+            if code not in {0, NO_ROOM} and job.state == "queued":
                 incident = new_id()[:6].upper()
                 print(f"incident {incident}: the supervisor of job {job.id} ended with code {code}", file=sys.stderr)
                 message = "This is our mistake: the run could not be started. Nothing of yours was lost."
                 job.changed(state="failed", ended=time.time(), message=message, incident=incident).write(folder)
         self.recover()
-        self.dispatch()
+        if code != NO_ROOM:  # else the timer tries again
+            self.dispatch()
         self.index.close()  # this thread's connection: the index opens one for each that asks
 
     def _collect(self) -> None:
@@ -373,9 +452,13 @@ class Engine:
                 if each.is_orphan:
                     sweep_strays(each.id)
                     shutil.rmtree(folder / "tmp", ignore_errors=True)
+                    why = "the server was stopped or crashed while this ran."
+                    if (folder / record.FULL).exists():
+                        why = "the server's disk was full, so that this could not be brought to its end."
                     each = each.changed(
                         state="interrupted", ended=time.time(), pid=None, start=None, making="", may_skip=False,
-                        message="Interrupted: the server was stopped or crashed while this ran.",
+                        message=f"Interrupted: {why}",
                     )  # fmt: skip
-                    each.write(folder)
-                    events.tell("recovered", each)
+                    with contextlib.suppress(DiskFull):  # else said when there is room again
+                        each.write(folder)
+                        events.tell("recovered", each)

@@ -32,6 +32,7 @@ def tell(event: Event, job: Record, **more: str | float | None) -> None:
         "seconds": round(job.seconds, 3),
         "peak_mb": round(job.peak_mb, 1),
         "visitor": job.visitor[:8],
+        **({"chain": job.chain} if job.chain else {}),
         **({"incident": job.incident} if job.incident else {}),
         **more,
     }

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from services.memory import is_alive
+from services.workspace import away
 
 HEAVY, QUICK = "heavy", "quick"
 LANES = (HEAVY, QUICK)
@@ -31,13 +32,25 @@ def _file(server: Path, lane: str) -> Path:
     return server / f"{lane}.lock"
 
 
+def _opened(path: Path) -> int:
+    """Open a lock file, made where there is none; what damage put in its place is nobody's lock and goes."""
+    how = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    try:
+        return os.open(path, how, 0o600)
+    except OSError:
+        if path.is_file() or not os.path.lexists(path):
+            raise
+        away(path)
+        return os.open(path, how, 0o600)
+
+
 def take(server: Path, lane: str) -> int | None:
     """Take the lane's lock and return its descriptor, or None when someone holds it.
 
     The lock belongs to the open file: it passes to a supervisor that inherits the descriptor, and
     lasts until the last process that has it open closes it or dies.
     """
-    lock = os.open(_file(server, lane), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = _opened(_file(server, lane))
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -63,7 +76,7 @@ def holder(server: Path, lane: str) -> dict[str, Any] | None:
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
     """Wait for the lock file at `path` and hold it meanwhile: for short, critical sections."""
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = _opened(path)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -18,6 +18,7 @@ LIVE = frozenset({"queued", "running"})
 FILE = "record.json"
 CANCEL = "cancel"  # a file of this name in the job's folder asks the supervisor to stop
 SKIP = "skip"  # ... to stop the step whose name it holds, and to go on
+FULL = "full"  # ... says that the disk had no room for how it ended
 LOG = "log.txt"
 
 
@@ -67,10 +68,18 @@ class Record:
     incident: str | None = None
     outcome: str | None = None  # what it made: a dataset's id, a file's name
     notes: tuple[str, ...] = ()  # said before the run: roles proposed, defaults taken
+    chain: str | None = None  # what it was asked together with
+    part: int = 0  # its place there, from 1
+    parts: int = 0  # and of how many
 
     @property
     def is_live(self) -> bool:
         return self.state in LIVE
+
+    @property
+    def together(self) -> str:
+        """What it counts as where a chain counts as one."""
+        return self.chain or self.id
 
     @property
     def is_orphan(self) -> bool:
@@ -80,7 +89,8 @@ class Record:
     @property
     def seconds(self) -> float:
         """How long it ran, or has run so far."""
-        return 0.0 if self.started is None else (self.ended or time.time()) - self.started
+        # Never less than none: the clock may have been set back meanwhile.
+        return 0.0 if self.started is None else max(0.0, (self.ended or time.time()) - self.started)
 
     @property
     def left(self) -> float | None:
@@ -93,6 +103,8 @@ class Record:
         if not 0.1 * self.total <= self.done < self.total:
             return None
         each, here = (self.moved - self.started) / self.done, time.time() - self.moved
+        if min(each, here) < 0:  # the clock was set back
+            return None
         if here > max(3 * each, each + 5):
             return None
         return each * (self.total - self.done - 1) + max(0.0, each - here)

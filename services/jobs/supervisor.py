@@ -7,6 +7,7 @@ line calls `supervise` in its own process.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -21,15 +22,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from services import memory, serving
+from services import memory, room, serving
+from services.errors import DiskFull
 from services.jobs import checkpoints, lanes, record
-from services.jobs.processes import JOB, ends, sweep
+from services.jobs.processes import JOB, end_reader, ends, sweep
 from services.jobs.record import Record
+from services.jobs.worker import SLACK_MB
 from services.workspace import Workspace, new_id
 
 PR_SET_CHILD_SUBREAPER = 36
 LOOK_EVERY = 0.05  # seconds between two looks at the job's memory and the cancel mark
+LOOK_CLOSELY = 0.01  # ... once it holds more than half of what it may: a gigabyte a second can be allocated
 WRITE_EVERY = 0.25  # seconds between two writes of a running job's record
+WRITE_LAST = 10.0  # seconds in which its last state is tried to be written to a disk that is full
+NO_ROOM = 28  # what a supervisor ends with that could not write it
 SERVER_EVERY = 0.5  # seconds between two looks whether the server lives
 SERVER_GRACE = 5.0  # seconds in which a server may come back: a platform gives ten before it kills
 ROOT = Path(__file__).parents[2]
@@ -43,9 +49,7 @@ ENVIRONMENT = {
     "POLARS_MAX_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",
     "ARROW_DEFAULT_MEMORY_POOL": "system",
-    # DuckDB's allocator keeps the address space that it freed, 309 MB of it after two million rows were read
-    # (82 with this), and RLIMIT_DATA counts it: a job on ten million rows was ended while it held 189 MB.
-    "DUCKDB_JE_MALLOC_CONF": "retain:false",
+    "DUCKDB_JE_MALLOC_CONF": memory.DUCKDB_GIVES_BACK,
     "PYTHONUNBUFFERED": "1",
 }
 
@@ -136,6 +140,7 @@ class _Keeper:
         self._interrupted: int | None = None
         self._said: dict[str, Any] = {}
         self._code: int | None = None
+        self._data_mb = 0.0  # the most that the worker had allocated, touched or not
         self._making: list[_Making] = []
         self._reached = 0  # how far an earlier worker of this run had come
 
@@ -143,7 +148,8 @@ class _Keeper:
         self._interrupted = number
 
     def run(self) -> Record:
-        (self._folder / record.SKIP).unlink(missing_ok=True)
+        for mark in (record.SKIP, record.FULL):
+            (self._folder / mark).unlink(missing_ok=True)
         self._job = self._job.changed(stopped=tuple(checkpoints.stopped(self._steps).values()))
         self._write(self._job)
         while True:
@@ -158,12 +164,12 @@ class _Keeper:
             self._write(job)
         ended = self._ended(reason)
         shutil.rmtree(self._folder / "tmp", ignore_errors=True)
-        self._write(ended)
+        self._write_last(ended)
         return ended
 
     def _attempt(self) -> str | None:
         """Start a worker and see it to its end; the reason why it had to be ended, if it had."""
-        self._said, self._making = {}, []
+        self._said, self._making, self._data_mb = {}, [], 0.0
         listening, speaking = os.pipe()
         os.set_blocking(listening, False)
         with open(self._folder / record.LOG, "ab") as log:
@@ -191,7 +197,8 @@ class _Keeper:
         with selectors.DefaultSelector() as selector:
             selector.register(listening, selectors.EVENT_READ)
             while True:
-                if selector.select(LOOK_EVERY):
+                is_near = self._job.memory_mb > self._ceiling / 2
+                if selector.select(LOOK_CLOSELY if is_near else LOOK_EVERY):
                     block = os.read(listening, 1 << 16)
                     heard += block
                     *lines, heard = heard.split(b"\n")
@@ -203,8 +210,9 @@ class _Keeper:
                     return None
                 below = memory.tree(worker.pid)
                 held = memory.anonymous_mb(below)
+                self._data_mb = max(self._data_mb, memory.data_mb(worker.pid))
                 self._job = self._job.changed(memory_mb=held, peak_mb=max(held, self._job.peak_mb))
-                reason = self._must_end() or self._must_stop(held) or self._must_yield(held, below)
+                reason = self._must_end() or self._must_stop(held, below) or self._must_yield(held, below)
                 if reason is not None:
                     return reason
                 if time.monotonic() - self._written > WRITE_EVERY:
@@ -225,9 +233,9 @@ class _Keeper:
                 return "interrupted"
         return None
 
-    def _must_stop(self, held: float) -> str | None:
+    def _must_stop(self, held: float, below: list[int]) -> str | None:
         """Whether memory ran out, or a step overran its time or is to be skipped."""
-        if held > self._ceiling and not self._is_quick:
+        if not self._is_quick and (held > self._ceiling or self._is_short(held, below)):
             return "memory"
         if any(each.is_over for each in self._making):
             return "time"
@@ -240,6 +248,17 @@ class _Keeper:
             if name == self._making[-1].name:
                 return "skipped"
         return None
+
+    def _is_short(self, held: float, below: list[int]) -> bool:
+        """Whether others grew since the job began, so that half of what is kept for the server is gone.
+
+        A reader that came since goes first, and the look after that decides.
+        """
+        if held < self._ceiling / 2:  # others cannot hold that much: spare the look
+            return False
+        if held <= free_mb(self._bounds, frozenset(below)) + self._bounds.reserve_mb / 2:
+            return False
+        return not (self._bounds.server and end_reader(self._bounds.server))
 
     def _must_yield(self, held: float, below: list[int]) -> str | None:
         """Whether a quick job is not quick, or in the way of others: it goes back into the queue."""
@@ -277,7 +296,7 @@ class _Keeper:
             if done >= self._reached:  # a worker that passes over what is kept says nothing new
                 is_new = label != job.label
                 if is_new and job.label:
-                    took = {"label": job.label, "seconds": now - (job.step_started or now)}
+                    took = {"label": job.label, "seconds": max(0.0, now - (job.step_started or now))}
                     job = job.changed(steps=(*job.steps, took), step_started=now)
                 moved = now if done != job.done or job.moved is None else job.moved
                 job = job.changed(done=done, total=total, label=label, moved=moved)
@@ -310,24 +329,39 @@ class _Keeper:
             return {"name": over.name, "kind": "time", "reason": f"It took longer than its {over.seconds:g} s."}
         if reason == "skipped":
             return {"name": last.name, "kind": "skipped", "reason": "You skipped it."}
-        if reason == "memory" or end == "memory" or (end is None and code in (-signal.SIGKILL, -signal.SIGABRT)):
-            return {"name": last.name, "kind": "memory", "reason": _memory_said(self._job, reason or end)}
+        if reason == "memory" or end == "memory" or (end is None and self._ran_out()):
+            said = _memory_said(self._job, reason or end, code)
+            return {"name": last.name, "kind": "memory", "reason": said}
         if end is None and code not in (0, -signal.SIGTERM):
             return {"name": last.name, "kind": "crash", "reason": _crash_said(code)}
         return None
+
+    def _ran_out(self) -> bool:
+        """Whether the worker died as one does when there is no memory.
+
+        The kernel kills, libraries abort; some do not look whether they were given any, and fall over.
+        """
+        if self._code in (-signal.SIGKILL, -signal.SIGABRT):
+            return True
+        is_near = self._data_mb > 0.8 * (self._ceiling + SLACK_MB)
+        return is_near and self._code in (-signal.SIGSEGV, -signal.SIGBUS)
 
     def _ended(self, reason: str | None) -> Record:
         """The record of how it ended: what the worker said, else why it was ended, else how it died."""
         job, said, code = self._job, self._said, self._code
         job = job.changed(ended=time.time(), memory_mb=0.0, pid=None, start=None, making="", may_skip=False)
         end = said.get("end") or reason
+        if self._is_quick and (end == "memory" or (end is None and self._ran_out())):
+            end = "heavy"  # where there is more
         if end == "done":
-            took = {"label": job.label, "seconds": time.time() - (job.step_started or time.time())}
+            took = {"label": job.label, "seconds": max(0.0, time.time() - (job.step_started or time.time()))}
             return job.changed(state="done", outcome=said.get("outcome"), done=job.total, steps=(*job.steps, took))
         if end == "failed":
             incident = said.get("incident")
             message = said.get("message") or "This is our mistake. Nothing of yours was lost; run it again."
             return job.changed(state="failed", message=message, field=said.get("field"), incident=incident)
+        if end == "full":  # its steps are kept: once there is room, it goes on
+            return job.changed(state="interrupted", message=said["message"])
         if end == "stopped":
             return self._missed(job, said["name"])
         if end in {"heavy", "room"}:
@@ -340,8 +374,8 @@ class _Keeper:
             return job.changed(state="cancelled", message="Cancelled.")
         if end == "interrupted" or code == -signal.SIGTERM:
             return job.changed(state="interrupted", message="Interrupted: the server was stopped.")
-        if end == "memory" or code in (-signal.SIGKILL, -signal.SIGABRT):
-            return job.changed(state="killed", message=_memory_said(job, end))
+        if end == "memory" or self._ran_out():
+            return job.changed(state="killed", message=_memory_said(job, end, code))
         incident = new_id()[:6].upper()
         print(f"incident {incident}: worker of job {job.id} ended with code {code}", file=sys.stderr)
         message = "This is our mistake: the run ended without a word. Nothing of yours was lost; run it again."
@@ -366,16 +400,40 @@ class _Keeper:
         return job.changed(state="failed", message=message, incident=incident)
 
     def _write(self, job: Record) -> None:
+        """Write the record as it is now; a disk that is full passes over what the next write says anew."""
         self._job = job
         self._written = time.monotonic()
-        job.write(self._folder)
+        with contextlib.suppress(DiskFull):
+            job.write(self._folder)
+        self._changed(job)
+
+    def _write_last(self, job: Record) -> None:
+        """Write how it ended: what the job put aside is gone, so there mostly is room, and others may make some.
+
+        Raises
+        ------
+        DiskFull
+            Nobody did: the server says so in the record as soon as it can.
+        """
+        until = time.monotonic() + WRITE_LAST
+        while True:
+            try:
+                job.write(self._folder)
+                break
+            except DiskFull:
+                if time.monotonic() > until or self._interrupted is not None:
+                    with contextlib.suppress(OSError):  # a name alone mostly finds room
+                        (self._folder / record.FULL).touch()
+                    raise
+                time.sleep(0.2)
+        self._job = job
         self._changed(job)
 
 
-def _memory_said(job: Record, said: str | None) -> str:
-    """Why a job or step ended for memory: by our watch, by a clean MemoryError, or by the kernel (`said` is None)."""
+def _memory_said(job: Record, said: str | None, code: int | None) -> str:
+    """Why a job or step ended for memory: by our watch, by a clean MemoryError, or by a signal (`said` is None)."""
     held, free = round(job.peak_mb), job.ceiling_mb or 0
-    if said is None:
+    if said is None and code == -signal.SIGKILL:
         return f"Stopped at {held} MB: the system ended it, as it does when memory runs out."
     more = "needed more memory" if held >= 0.9 * free else "asked for more memory at once"
     return f"Stopped at {held} MB: it {more} than this server has free ({free} MB)."
@@ -402,4 +460,9 @@ def main(folder: Path, server: Path, bounds: Bounds, lock: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), Bounds(**json.loads(sys.argv[3])), int(sys.argv[4]))
+    try:
+        main(Path(sys.argv[1]), Path(sys.argv[2]), Bounds(**json.loads(sys.argv[3])), int(sys.argv[4]))
+    except OSError as error:
+        if not room.is_out(error):
+            raise
+        sys.exit(NO_ROOM)

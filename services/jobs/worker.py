@@ -15,12 +15,13 @@ import secrets
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from services import memory
-from services.errors import Expected, StepStopped
-from services.jobs import record
+from services import memory, room
+from services.errors import DiskFull, DoesNotFit, Expected, StepStopped
+from services.jobs import lanes, record
 from services.memory import MB
 
 PR_SET_PDEATHSIG = 1
@@ -53,23 +54,37 @@ def main(folder: Path, pipe: int) -> int:
     from services.jobs import tasks
 
     spill = folder / "tmp"
-    spill.mkdir(exist_ok=True)
     try:
+        spill.mkdir(exist_ok=True)
         ended = tasks.perform(job, folder, spill, say)
         say(end="done", **ended)
     except StepStopped as error:
         say(end="stopped", name=error.step)
+    except DiskFull as error:
+        say(end="full", message=error.message)
     except Expected as error:
-        say(end="failed", message=error.message, field=error.field)
+        if isinstance(error, DoesNotFit) and job.lane == lanes.QUICK:
+            say(end="heavy")  # where it may take more
+        else:
+            say(end="failed", message=error.message, field=error.field)
     except Exception as error:  # noqa: BLE001 - the one boundary: whatever it is, it becomes an incident with a number
-        if _is_memory(error):
-            print(traceback.format_exc(), file=sys.stderr, flush=True)
+        if room.is_out(error):
+            _log(traceback.format_exc())
+            say(end="full", message=room.full(folder).message)
+        elif _is_memory(error):
+            _log(traceback.format_exc())
             say(end="memory")
-            return 0
-        incident = secrets.token_hex(3).upper()
-        print(f"incident {incident}\n{traceback.format_exc()}", file=sys.stderr, flush=True)
-        say(end="failed", incident=incident)
+        else:
+            incident = secrets.token_hex(3).upper()
+            _log(f"incident {incident}\n{traceback.format_exc()}")
+            say(end="failed", incident=incident)
     return 0
+
+
+def _log(text: str) -> None:
+    """Write into the run's log, which may be on the disk that is full: how it ended is said all the same."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def _is_memory(error: BaseException | None) -> bool:

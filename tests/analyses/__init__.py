@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Asked:
     """What these analyses are told: files by which a test follows and steers them."""
 
-    item: Annotated[str, Column("Item")]
+    item: Annotated[str, Column("Item", role="item")]
     log: Annotated[str | None, Text("File that notes what was done", longest=500)] = None
     gate: Annotated[str | None, Text("File that is waited for", longest=500)] = None
     touch: Annotated[bool, Flag("Write into what is allocated")] = True

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 BLOCK = 8  # MB
-WAYS = {"python": "Python", "native": "native code", "children": "Children", "slowly": "10 MB a second"}
+WAYS = {
+    "python": "Python",
+    "native": "native code",
+    "children": "Children",
+    "slowly": "10 MB a second",
+    "falls": "Falls over",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +45,8 @@ def run(table: Table, params: EatsParams, job: Job) -> Result:
     for _ in range(params.at_once_mb, params.most_mb, BLOCK):
         if params.how == "native":
             held.append(_native())
+        elif params.how == "falls":
+            _falls()
         elif params.how == "children":
             _child()
         else:
@@ -60,6 +68,15 @@ def _native() -> int:
         return 0
     ctypes.memset(place, 1, BLOCK * MB)
     return place
+
+
+def _falls() -> None:
+    """Reserve block after block and write into what was not given, as a library does that does not look."""
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    while place := libc.malloc(ctypes.c_size_t(BLOCK * MB)):
+        time.sleep(0.01)
+    ctypes.memset(place or 0, 1, BLOCK)
 
 
 def _child() -> None:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class HoldsParams:
     """What to count, and on how many rows."""
 
-    item: Annotated[str, Column("Item")]
+    item: Annotated[str, Column("Item", role="item")]
     sample_rows: Annotated[int | None, Number("Rows", low=100, high=10_000_000, help="Empty: all of them.")] = None
+    takes: Annotated[int, Number("KB that a row takes besides", low=0, high=1_000)] = 0
     seed: Annotated[int, Number("Seed", low=0, high=999_999)] = 0
 
 
@@ -27,7 +28,9 @@ def run(table: Table, params: HoldsParams, job: Job) -> Result:
     job.report(0, 1, "Holding rows")
     sample = None if params.sample_rows is None else Sample(params.sample_rows, params.seed)
     frame = table.frame([params.item], sample)
+    held = [b"x" * (params.takes << 10) for _ in range(len(frame))] if params.takes else []
     counted = frame[params.item].value_counts().rename_axis("item").reset_index(name="n").sort_values(["n", "item"])
+    held.clear()
     return Result(facts={"items": len(counted), "rows_used": len(frame)}, tables={"items": counted})
 
 

@@ -7,6 +7,7 @@ the group. Only what was started here is ended here; the group and the data fold
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -41,20 +42,20 @@ class NoGroup(Exception):
 
 
 class Group:
-    """A memory cgroup, version 1 or 2."""
+    """A memory cgroup, version 1 or 2, made by hand: root may, outside a sandbox."""
 
-    def __init__(self, mb: int) -> None:
+    def __init__(self, mb: int, *, v1: Path = V1, v2: Path = V2) -> None:
         """Make one with a limit of `mb`, swap included."""
-        name = f"datainsights-dyno-{os.getpid()}-{time.monotonic_ns()}"
+        name = _name()
         try:
-            if (V1 / "memory.limit_in_bytes").exists():
-                self.folder, self._events = V1 / name, "memory.oom_control"
+            if (v1 / "memory.limit_in_bytes").exists():
+                self.folder, self._events = v1 / name, "memory.oom_control"
                 self.folder.mkdir()
                 limits = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")
             else:
-                self.folder, self._events = V2 / name, "memory.events"
-                if "memory" not in (V2 / "cgroup.subtree_control").read_text().split():
-                    (V2 / "cgroup.subtree_control").write_text("+memory")
+                self.folder, self._events = v2 / name, "memory.events"
+                if "memory" not in (v2 / "cgroup.subtree_control").read_text().split():
+                    (v2 / "cgroup.subtree_control").write_text("+memory")
                 self.folder.mkdir()
                 limits = ("memory.max", "memory.swap.max")
             (self.folder / limits[0]).write_text(str(mb * MB))
@@ -63,7 +64,14 @@ class Group:
         except OSError as error:
             if self.folder.is_dir():
                 self.folder.rmdir()
-            raise NoGroup(f"No memory cgroup can be made here ({error}): run as root, outside a sandbox.") from error
+            raise NoGroup(f"No memory cgroup can be made here ({error}).") from error
+
+    def command(self, line: str) -> list[str]:
+        """What runs a line of the shell in the group."""
+        return ["/bin/sh", "-c", f'echo $$ > "$0" && exec env {line}', str(self.folder / "cgroup.procs")]
+
+    def entered(self, pid: int) -> None:
+        """Nothing: the command enters by itself."""
 
     def pids(self) -> list[int]:
         return [int(pid) for pid in (self.folder / "cgroup.procs").read_text().split()]
@@ -91,6 +99,82 @@ class Group:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
+
+
+class Scope(Group):
+    """A memory cgroup, version 2, made by systemd: how it is done without being root."""
+
+    def __init__(self, mb: int, *, user: bool) -> None:
+        """Say what is wanted, a limit of `mb` without swap; `user` asks the user's own systemd."""
+        self._mb, self._unit, self._user = mb, f"{_name()}.scope", user
+        self._events = "memory.events"
+
+    def command(self, line: str) -> list[str]:
+        """systemd-run makes the scope, enters it and becomes the line, under the same pid."""
+        return [
+            "systemd-run", *(["--user"] if self._user else []), "--scope", "--quiet", "--collect",
+            f"--unit={self._unit}", "--property", f"MemoryMax={self._mb}M", "--property", "MemorySwapMax=0",
+            "/bin/sh", "-c", f"exec env {line}",
+        ]  # fmt: skip
+
+    def entered(self, pid: int, *, proc: Path = Path("/proc"), v2: Path = V2) -> None:
+        """Find the group that systemd made for the process, once it is in it, and that its limit holds."""
+        deadline = time.monotonic() + 15
+        while (place := self._place(proc / str(pid) / "cgroup")) is None:
+            if time.monotonic() > deadline:
+                raise NoGroup("systemd-run made no scope within 15 s.")
+            time.sleep(0.05)
+        self.folder = v2 / place.lstrip("/")
+        limit = self.folder / "memory.max"
+        if not limit.exists() or limit.read_text().strip() != str(self._mb * MB):
+            raise NoGroup("systemd made a scope without a memory limit: memory is not delegated to this user.")
+
+    def _place(self, told: Path) -> str | None:
+        try:
+            lines = told.read_text().splitlines()
+        except OSError:
+            raise NoGroup("systemd-run ended before it made a scope.") from None
+        return next((line[3:] for line in lines if line.startswith("0::") and line.endswith(self._unit)), None)
+
+    def pids(self) -> list[int]:
+        """Every process in the scope; systemd removes one that is empty."""
+        try:
+            return super().pids()
+        except (AttributeError, FileNotFoundError):  # not entered, or gone
+            return []
+
+    def end(self) -> None:
+        """Kill what is left; the rest is systemd's."""
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def group(mb: int) -> Group:
+    """A memory cgroup in the first way that works on this machine.
+
+    Raises
+    ------
+    NoGroup
+        None does; the message says why.
+    """
+    try:
+        return Group(mb)
+    except NoGroup as by_hand:
+        found = Scope(mb, user=os.geteuid() != 0)
+        try:
+            attempt = Scope(mb, user=found._user).command("true")
+            tried = subprocess.run(attempt, check=False, capture_output=True, text=True)
+        except OSError as error:
+            raise NoGroup(f"{by_hand} systemd-run cannot be used either ({error.strerror}).") from by_hand
+        if tried.returncode != 0:
+            said = (tried.stderr.strip().splitlines() or [f"code {tried.returncode}"])[-1]
+            raise NoGroup(f"{by_hand} systemd-run cannot make one either ({said}).") from by_hand
+        return found
+
+
+def _name() -> str:
+    return f"datainsights-dyno-{os.getpid()}-{time.monotonic_ns()}"
 
 
 def _kilobytes(path: str, name: bytes) -> int:
@@ -129,21 +213,22 @@ class Phase:
 class Dyno:
     """The dashboard with `mb` megabytes of memory; `with Dyno(512) as dyno:` serves until the block ends."""
 
-    def __init__(self, mb: int, **settings: str) -> None:
-        """`settings` are environment variables of the server."""
-        self._mb, self._settings = mb, settings
+    def __init__(self, mb: int, *, bin: Path = Path(sys.executable).parent, **settings: str) -> None:
+        """`bin` is where its gunicorn is; `settings` are environment variables of the server."""
+        self._mb, self._bin, self._settings = mb, bin, settings
         self.peak_mb = 0.0
         self._phases: list[Phase] = []
         self._over = threading.Event()
 
     def __enter__(self) -> Self:
-        self._group = Group(self._mb)
+        self._group = group(self._mb)
         try:
             self.folder = Path(tempfile.mkdtemp(prefix="datainsights-dyno-"))
             self.data = self.folder / "data"
             self.port = _free_port()
             self._log = self.folder / "server.log"
             self._server = self._start()
+            self._group.entered(self._server.pid)
             self._sampler = threading.Thread(target=self._sample, daemon=True, name="sampler")
             self._sampler.start()
             self.until(self._answers, "the server to answer")
@@ -161,13 +246,14 @@ class Dyno:
 
     def _start(self) -> subprocess.Popen[bytes]:
         """Run the line of the Procfile in the group, with nothing of our own environment but the path."""
-        line = (ROOT / "Procfile").read_text().strip().removeprefix("web:").strip()
-        own = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        line = procfile()
+        kept = ("HOME", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")  # the last two find systemd
+        own = {name: os.environ[name] for name in kept if name in os.environ}
+        path = f"{self._bin}{os.pathsep}{os.environ['PATH']}"
         given = {"PATH": path, "PORT": str(self.port), "DATA_DIR": str(self.data), **self._settings}
         with open(self._log, "wb") as log:
             return subprocess.Popen(
-                ["/bin/sh", "-c", f'echo $$ > "$0" && exec env {line}', str(self._group.folder / "cgroup.procs")],
+                self._group.command(line),
                 cwd=ROOT,
                 env=own | given,
                 stdin=subprocess.DEVNULL,
@@ -289,6 +375,11 @@ class Dyno:
             time.sleep(0.1)
 
 
+def procfile() -> str:
+    """What the Procfile says the web process is, verbatim."""
+    return (ROOT / "Procfile").read_text().strip().removeprefix("web:").strip()
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -296,7 +387,7 @@ def _free_port() -> int:
 
 
 def main(mb: int) -> None:
-    """Serve from a small dyno until Ctrl-C, saying what it holds: `python -m tests.dyno.dyno 512`."""
+    """Serve from a small dyno until Ctrl-C, saying what it holds: `make dyno MB=512`."""
     with Dyno(mb) as dyno:
         print(f"DataInsights in a dyno of {mb} MB is at http://127.0.0.1:{dyno.port}; Ctrl-C ends it.")
         try:
@@ -312,4 +403,4 @@ if __name__ == "__main__":
     try:
         main(int(sys.argv[1]))
     except NoGroup as no:
-        sys.exit(str(no))
+        sys.exit(f"{no} Run it as root outside a sandbox, or where you are logged in under systemd.")

@@ -6,18 +6,21 @@ import subprocess
 import sys
 import time
 
-from tests.dyno.dyno import MB, Dyno, Group
+from tests.dyno.dyno import MB, Dyno, group
 
 
 def test_a_process_that_takes_more_than_the_group_has_is_killed_and_counted() -> None:
-    group = Group(64)
+    small = group(64)
+    greedy = f"{sys.executable} -c 'bytearray({200 * MB})'; echo \\$?; read over"
+    shell = subprocess.Popen(small.command(f'/bin/sh -c "{greedy}"'), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
-        greedy = f'echo $$ > "$0" && exec {sys.executable} -c "bytearray({200 * MB})"'
-        code = subprocess.run(["/bin/sh", "-c", greedy, str(group.folder / "cgroup.procs")], check=False).returncode
-        assert code == -9
-        assert group.oom_kills() == 1
+        small.entered(shell.pid)
+        assert shell.stdout is not None
+        assert shell.stdout.readline() == b"137\n"  # SIGKILL
+        assert small.oom_kills() == 1
     finally:
-        group.end()
+        small.end()
+        shell.communicate()
 
 
 def test_what_was_started_and_made_is_gone_afterwards() -> None:

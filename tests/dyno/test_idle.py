@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.dyno.journey import IDLE_MB, LIMIT_MB, PAGES, SETTLES
 from tests.dyno.visitor import Visitor
 
 
-def test_an_idle_server_is_small_before_and_after_it_served_its_pages(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_idle_server_is_small_before_and_after_it_served_its_pages(say: Callable[..., None]) -> None:
     with Dyno(LIMIT_MB) as dyno:
         time.sleep(SETTLES)
         fresh, split = dyno.alone_mb(), dyno.pss_mb()
@@ -22,8 +23,7 @@ def test_an_idle_server_is_small_before_and_after_it_served_its_pages(capsys: py
         time.sleep(SETTLES)
         served = dyno.alone_mb()
         gauge, held = visitors[0].read("/_pulse")["memory"], dyno.anonymous_mb()
-    with capsys.disabled():
-        print(f"\nidle {fresh:.1f} MB ({split:.1f} beside other Pythons), after its pages {served:.1f} MB")
+    say(f"idle {fresh:.1f} MB ({split:.1f} beside other Pythons), after its pages {served:.1f} MB")
     assert split <= fresh <= IDLE_MB
     assert served <= IDLE_MB
     assert (gauge["limit"], gauge["source"]) == (LIMIT_MB, "container")

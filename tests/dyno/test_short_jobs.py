@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
@@ -61,7 +62,7 @@ def _ask(tab: Tab, dataset: str, numbers: range) -> list[str]:
 
 
 @pytest.mark.timeout(600)
-def test_200_short_jobs_leave_nothing_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_200_short_jobs_leave_nothing_behind(tmp_path: Path, say: Callable[..., None]) -> None:
     with Dyno(LIMIT_MB, EXTRA_ANALYSES="tests.analyses", EXTRA_PAGES="tests.pages") as dyno:
         visitor = Visitor(dyno.port)
         visitor.open("/").set({("control", "data"): {"action": "sample", "slug": "ingest", "sample": "tips"}})
@@ -86,8 +87,7 @@ def test_200_short_jobs_leave_nothing_behind(tmp_path: Path, capsys: pytest.Capt
         after, left = dyno.anonymous_mb(), _files(dyno) - files
         heavy = _heavy(dyno)
         alone, kills = dyno.alone_mb(), dyno.oom_kills()
-    with capsys.disabled():
-        print(f"\n{JOBS} jobs: the server held {before:.1f} MB before, {after:.1f} MB after; {held}")
+    say(f"{JOBS} jobs: the server held {before:.1f} MB before, {after:.1f} MB after; {held}")
     assert after - before < GROWTH_MB
     assert left == {"record.json": JOBS, "log.txt": JOBS, "result.json": JOBS}
     assert kills == 0

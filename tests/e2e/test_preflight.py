@@ -15,7 +15,7 @@ from services import preflight
 from tests.e2e.conftest import Server, Visitor, serve, upload
 
 EXTRA = {"EXTRA_ANALYSES": "tests.analyses", "EXTRA_PAGES": "tests.pages"}
-FREE = 200  # MB; all 120,000 rows are predicted to take 280, and 80,000 of them 200
+FREE = 200  # MB; all 200,000 rows are predicted to take 440, and 80,000 of them 200
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def test_one_click_runs_the_sample_that_fits(visit: Callable[..., Visitor], tmp_path: Path) -> None:
     file = tmp_path / "items.csv"
-    file.write_text("item,place\n" + "".join(f"item {i % 7},here\n" for i in range(120_000)))
+    file.write_text("item,place\n" + "".join(f"item {i % 7},here\n" for i in range(200_000)))
     visitor = visit()
     page = visitor.open()
     upload(page, file)
@@ -45,11 +45,33 @@ def test_one_click_runs_the_sample_that_fits(visit: Callable[..., Visitor], tmp_
     assert rows is not None
     bar.get_by_role("button", name=f"Use {rows[1]} rows").click()
     expect(page.get_by_text("There are 7 items.")).to_be_visible()
-    expect(page.locator("#answer")).to_contain_text(f"{rows[1]} of 120,000 rows")
+    expect(page.locator("#answer")).to_contain_text(f"{rows[1]} of 200,000 rows")
     expect(page.get_by_label("Rows")).to_have_value(rows[1].replace(",", ""))
     expect(bar).to_contain_text("Up to date")
     expect(bar).not_to_contain_text("Will not fit")
     page.get_by_label("Rows").fill("")
     page.get_by_label("Rows").press("Tab")
     expect(bar).to_contain_text("Will not fit:")
+    assert visitor.complaints == []
+
+
+def test_a_run_that_is_stopped_for_memory_offers_the_sample_that_fits(
+    visit: Callable[..., Visitor], tmp_path: Path
+) -> None:
+    file = tmp_path / "items.csv"
+    file.write_text("item,place\n" + "".join(f"item {i % 7},here\n" for i in range(200_000)))
+    visitor = visit()
+    page = visitor.open()
+    upload(page, file)
+    page.goto(f"{visitor.server.address}/holds")
+    page.get_by_label("Item").select_option("item")
+    page.get_by_label("Rows").fill("50000")  # predicted to fit, and it does not
+    page.get_by_label("KB that a row takes besides").fill("4")
+    page.get_by_role("button", name="Run", exact=True).click()
+    stopped = page.locator("#state")
+    expect(stopped).to_contain_text("it needed more memory than this server has free")
+    expect(stopped).to_contain_text("The server itself kept running. Nothing of yours is lost.")
+    stopped.get_by_role("button", name="Run on 25,000 rows").click()
+    expect(page.get_by_text("There are 7 items.")).to_be_visible()
+    expect(page.locator("#answer")).to_contain_text("25,000 of 200,000 rows")
     assert visitor.complaints == []

@@ -1,13 +1,19 @@
 """The server refuses strangers, outlives what goes wrong at a tick, and shares what it packs."""
 
+import dataclasses
 import gzip
+import json
 import os
+import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -16,10 +22,12 @@ from callbacks import pulse
 from callbacks.house import NAME, House
 from dashapp import app
 from dashapp.settings import Settings
+from services import memory, stored
+from services import table as tables
 from services.jobs import lanes
 from services.jobs.record import Record
 from services.workspace import new_id
-from tests.waiting import until
+from tests.waiting import lives, until
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +146,12 @@ def test_a_sweep_leaves_what_a_waiting_job_needs(here: House, task: str) -> None
     os.close(lock)
     pulse.sweep(here)
     assert not step.exists()
-    assert here.evicted is not None
-    assert here.evicted.startswith("steps of a run that ended early, 60")
+    own = stored.last_evicted(here.home, workspace, [])
+    other = stored.last_evicted(here.home, here.home.workspace(new_id()), [])
+    assert own is not None
+    assert other is not None
+    assert (own["name"], own["bytes"]) == ("steps of a run that ended early", 60 << 20)
+    assert other["name"] == "steps of a run of another visitor"
 
 
 # The timer ----------------------------------------------------------------------------------------
@@ -154,13 +166,142 @@ def test_the_timer_outlives_a_data_folder_that_went_and_came_back(tmp_path: Path
     until(lambda: any(each.message == "timer" for each in caplog.records))
     (tmp_path / "away").rename(tmp_path / "data")
     until((tmp_path / "data" / "server" / "timer.lock").exists)
-    before = len(here.history)
-    until(lambda: len(here.history) > before)
+    here.history = memory.History()
+    until(lambda: here.history.as_json()["mb"])
 
 
-def test_what_lies_on_disk_is_measured_by_the_timer(client: FlaskClient, here: House) -> None:
-    until(lambda: here.disk)
-    assert set(here.disk) == {"datasets", "results"}
+@contextmanager
+def limited(here: House, mb: int) -> Iterator[None]:
+    known = here.limit
+    here.limit = dataclasses.replace(known, mb=mb, members=None)
+    try:
+        yield
+    finally:
+        here.limit = known
+
+
+def large(here: House, name: str = "rows.parquet") -> Path:
+    """A large table that was seen once, long ago."""
+    folder = here.home.workspace(new_id()).result(new_id())
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text("{}")
+    os.utime(folder / "result.json", (1, 1))
+    with open(folder / name, "wb") as file:
+        file.truncate(60 << 20)
+    os.utime(folder / name, (2, 2))
+    return folder / name
+
+
+@pytest.fixture
+def idle(tmp_path: Path) -> Iterator[Flask]:
+    """A server whose own timer does nothing while a test ticks another."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "TICK", 3_600)
+        yield app.create_app(Settings(data_dir=tmp_path / "data", memory_limit_mb=4_000)).server
+
+
+def test_above_ninety_percent_it_cleans_up_by_itself_and_says_so(idle: Flask) -> None:
+    here, table = idle.extensions[NAME], large(idle.extensions[NAME])
+    timer = app._Timer(here)
+    timer._is_time("sweep", 0)  # the usual look at the disk was just now
+    with idle.app_context():
+        timer.tick()
+        assert here.cleaned is None
+        assert table.exists()
+        with limited(here, 10):
+            timer.tick()
+            assert here.cleaned is not None
+            assert here.cleaned["disk"] == 60
+            assert "60\u202fMB of disk" in here.cleaned["said"]
+            assert not table.exists()
+            first = here.cleaned
+            timer.tick()  # not twice in half a minute
+            assert here.cleaned is first
+    with idle.test_client() as client:
+        assert client.get("/_pulse").get_json()["memory"]["cleaned"]["said"] == first["said"]
+
+
+def test_of_two_workers_one_keeps_the_disk_and_each_its_own_memory(idle: Flask) -> None:
+    here = idle.extensions[NAME]
+    other = dataclasses.replace(here)
+    holder, second = app._Timer(here), app._Timer(other)
+    with idle.app_context():
+        holder.tick()
+        second.tick()
+        table = large(here)
+        with limited(other, 10):
+            second.tick()
+        assert table.exists()
+        assert other.cleaned is not None
+        assert other.cleaned["disk"] < 1
+        with limited(here, 10):
+            holder.tick()
+        assert not table.exists()
+
+
+# Clean up, and what lies on disk ------------------------------------------------------------------
+
+
+def test_cleaning_up_says_what_it_measured(client: FlaskClient, here: House) -> None:
+    table = here.home.workspace(new_id()).dataset(new_id()) / "data_full.parquet"
+    table.parent.mkdir(parents=True)
+    tables.write(pd.DataFrame({"n": [1, 2]}), table)
+    gone = large(here)
+    assert here.reader.ask(table, "SELECT sum(n) FROM FILE") == [[3]]
+    pid = here.reader.pid
+    said = client.post("/_cleanup").get_json()
+    assert not lives(pid)
+    assert said["memory"] > 5
+    assert said["disk"] >= 60
+    assert "of memory and 6" in said["said"]
+    assert not gone.exists()
+    assert here.reader.ask(table, "SELECT sum(n) FROM FILE") == [[3]]
+    here.reader.stop()
+    shutil.rmtree(table.parent)
+
+
+def test_nothing_more_to_free_is_said(client: FlaskClient) -> None:
+    client.post("/_cleanup")
+    assert "of disk" not in client.post("/_cleanup").get_json()["said"]
+
+
+def test_a_question_that_is_asked_during_a_clean_up_is_answered(client: FlaskClient, here: House) -> None:
+    table = here.home.workspace(new_id()).dataset(new_id()) / "data_full.parquet"
+    table.parent.mkdir(parents=True)
+    tables.write(pd.DataFrame({"n": [1, 2]}), table)
+    answers: list[Any] = []
+    sql = "SELECT sum(n) FROM FILE"
+    asking = [threading.Thread(target=lambda: answers.append(here.reader.ask(table, sql))) for _ in range(3)]
+    for each in asking:
+        each.start()
+    for _ in range(5):
+        assert client.post("/_cleanup").status_code == 200
+    for each in asking:
+        each.join(15)
+    assert answers == [[[3]]] * 3
+    here.reader.stop()
+    shutil.rmtree(table.parent)
+
+
+def test_the_disk_is_told_in_sums_and_only_ones_own_by_name(server: Flask, here: House) -> None:
+    mine, theirs = server.test_client(), server.test_client()
+    assert server.test_client().get("/_disk").status_code == 403
+    for client, name in ((mine, "mine.csv"), (theirs, "secret.csv")):
+        client.get("/_pulse")
+        with client.session_transaction() as session:
+            folder = here.home.workspace(session["visitor"]).dataset(new_id())
+        folder.mkdir(parents=True)
+        (folder / "dataset.json").write_text(json.dumps({"name": name, "made": 1_000.0}))
+        (folder / "data_full.parquet").write_bytes(b"x" * 5_000)
+    here.disk_at = float("-inf")
+    answer = mine.get("/_disk")
+    said = answer.get_json()
+    assert "secret" not in answer.get_data(as_text=True)
+    assert [(each["name"], each["kind"], each["used"]) for each in said["largest"]] == [("mine.csv", "Dataset", 1_000)]
+    assert said["largest"][0]["bytes"] > 5_000
+    assert said["kinds"]["datasets"]["bytes"] > 10_000
+    assert said["kinds"]["caches"]["bytes"] > 0
+    assert said["free"] > 0
 
 
 # Packed scripts -----------------------------------------------------------------------------------

@@ -123,7 +123,7 @@ for visitor in (None, os.environ["VISITOR"]):
     if visitor:
         with client.session_transaction() as session:
             session["visitor"] = visitor
-    for path in ("/", "/data", "/rfm", "/runs", "/compare", "/settings"):
+    for path in ("/", "/data", "/rfm", "/several", "/runs", "/compare", "/settings"):
         seen[f"{path} {bool(visitor)}"] = [client.get(path).status_code, page(path).status_code, len(page(path).data)]
     for path in ("/_dash-layout", "/_dash-dependencies", "/_pulse"):
         seen[f"{path} {bool(visitor)}"] = [client.get(path).status_code]

@@ -23,13 +23,14 @@ def test_each_is_read_from_the_variable_of_its_name() -> None:
     given = {
         "PORT": "80", "HOST": "0.0.0.0", "DATA_DIR": "/var/x", "SECRET_KEY": "s3cret", "SECURE_COOKIES": "true",
         "MEMORY_LIMIT_MB": "1000", "RESERVE_MB": "0", "NAV_LOCK": "owner", "EVICT_OVER_MB": "0", "EVICT_EVERY_S": "5",
-        "RESULTS_BUDGET_MB": "9", "UPLOAD_LIMIT_MB": " 7 ", "KEEP_DAYS": "3", "LOG_LEVEL": "Debug",
+        "RESULTS_BUDGET_MB": "9", "UPLOAD_LIMIT_MB": " 7 ", "EPHEMERAL_DISK": "no", "KEEP_DAYS": "3",
+        "LOG_LEVEL": "Debug",
         "port": "1", "PATH": "/bin",
     }  # fmt: skip
     assert Settings.read(given) == Settings(
         port=80, host="0.0.0.0", data_dir=Path("/var/x"), secret_key="s3cret", secure_cookies=True,
         memory_limit_mb=1_000, reserve_mb=0, nav_lock="owner", evict_over_mb=0, evict_every_s=5, results_budget_mb=9,
-        upload_limit_mb=7, keep_days=3, log_level="Debug",
+        upload_limit_mb=7, ephemeral_disk="no", keep_days=3, log_level="Debug",
     )  # fmt: skip
 
 
@@ -76,6 +77,12 @@ def test_how_much_is_logged_is_one_of_four() -> None:
     with pytest.raises(BadSetting) as refused:
         Settings.read({"LOG_LEVEL": "loud"})
     assert str(refused.value) == "LOG_LEVEL is “loud”: say debug, info, warning or error."
+
+
+def test_a_disk_is_emptied_or_not_or_found_out() -> None:
+    with pytest.raises(BadSetting) as refused:
+        Settings.read({"EPHEMERAL_DISK": "often"})
+    assert str(refused.value) == "EPHEMERAL_DISK is “often”: say yes, no or auto."
 
 
 def test_settings_cannot_be_changed() -> None:

@@ -56,6 +56,12 @@ def test_a_run_has_the_name_it_was_given_and_says_what_is_gone() -> None:
     assert (said["data"], said["version"], said["differs"], said["again"]) == ("Removed", "", "–", False)
 
 
+def test_a_run_that_was_asked_with_others_says_which_it_is_and_leads_to_all_of_them() -> None:
+    said = line(record(chain="e" * 32, part=2, parts=3))
+    assert (said["part"], said["chain"]) == ("2 of 3", f"/several?chain={'e' * 32}")
+    assert (line(record())["part"], line(record(chain="e" * 32, part=1, parts=1))["part"]) == ("", "")
+
+
 @pytest.mark.parametrize(
     ("changes", "state", "does"),
     [

@@ -1,15 +1,20 @@
 """Who goes first: large tables that nobody opened; a dataset, a fact or a note never."""
 
+import contextlib
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from services import eviction
+from services import table as tables
 from services.eviction import DAY, Entry
+from services.reader import Reader
 from services.workspace import Home, Workspace, new_id
 from tests.waiting import until
 
@@ -176,6 +181,38 @@ def test_a_reader_that_has_the_file_open_keeps_it(home: Home, workspace: Workspa
         assert len(reading.read(100)) == 100
 
 
+def test_a_table_that_goes_while_the_reader_reads_it_is_read_to_the_end(home: Home, workspace: Workspace) -> None:
+    table = workspace.result(new_id()) / "rows.parquet"
+    table.parent.mkdir(parents=True)
+    tables.write(pd.DataFrame({"n": range(200_000)}), table)
+    write(table.parent / "result.json", 1_000, NOW - 1_000)
+    os.utime(table, (NOW - 900, NOW - 900))
+    asked, found = Reader(home.root / "visitors"), []
+    # Slow enough that the table is open when it goes.
+    long = "SELECT count(*) FROM range(20000) a, range(4000) b WHERE (a.range * b.range) % 7 = 3"
+    sql = f"SELECT sum(n), ({long}) FROM FILE"
+    try:
+        assert asked.ask(table, "SELECT count(*) FROM FILE") == [[200_000]]
+        reading = threading.Thread(target=lambda: found.append(asked.ask(table, sql)[0][0]))
+        reading.start()
+        until(lambda: str(table) in opened(asked.pid))
+        assert sweep(home, over_mb=0) == [table]
+        assert not table.exists()
+        reading.join(15)
+        assert found == [199_999 * 100_000]
+    finally:
+        asked.stop()
+
+
+def opened(pid: int | None) -> set[str]:
+    """The files that a process has open."""
+    found = set()
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.add(os.readlink(each))
+    return found
+
+
 def test_what_is_gone_does_not_go_twice(home: Home, workspace: Workspace) -> None:
     assert len([result(workspace, 60, made=NOW - 1_000, opened=NOW - 900), *sweep(home)]) == 2
     assert sweep(home) == []
@@ -256,7 +293,8 @@ def test_what_goes_while_it_is_looked_at_is_no_error(home: Home) -> None:
 
 
 def test_sizes_count_what_lies_on_disk(home: Home, workspace: Workspace) -> None:
-    assert eviction.sizes(home) == {"datasets": (0, 0), "results": (0, 0)}
+    assert eviction.sizes(home) == {"datasets": (0, 0), "results": (0, 0), "uploads": (0, 0)}
     result(workspace, 1, made=NOW, opened=NOW)
     write(workspace.dataset(new_id()) / "data_full.parquet", 7, NOW)
-    assert eviction.sizes(home) == {"datasets": (1, 7), "results": (1, MB + 2_000)}
+    write(workspace.upload(new_id()) / "content", 9, NOW)
+    assert eviction.sizes(home) == {"datasets": (1, 7), "results": (1, MB + 2_000), "uploads": (1, 9)}

@@ -178,3 +178,35 @@ def test_a_name_with_brackets_and_spaces_is_read_past(tmp_path: Path) -> None:
     child = subprocess.Popen([program, "-c", "input()"], stdin=subprocess.PIPE)
     assert memory.is_alive(child.pid, memory.started(child.pid))
     child.communicate(b"\n")
+
+
+def test_history_keeps_the_most_of_each_ten_seconds_for_ten_minutes() -> None:
+    history = memory.History()
+    for second in range(0, 1_300, 5):
+        history.add(100 + second / 5, 5_000.0 + second)
+    said = history.as_json()
+    assert (said["every"], len(said["mb"]), len(said["at"])) == (10, 60, 60)
+    assert (said["at"][-1], said["mb"][-1]) == (6_290, 359)
+    assert (said["at"][0], said["mb"][0]) == (5_700, 241)
+
+
+HOLDS_AND_FREES = """
+from services import memory
+import os
+
+held = [bytes(900) for _ in range(100_000)]
+last = bytes(900)  # keeps the top of the heap
+most = memory.anonymous_mb([os.getpid()])
+del held
+before = memory.anonymous_mb([os.getpid()])
+memory.give_back()
+print(most, before, memory.anonymous_mb([os.getpid()]))
+"""
+
+
+def test_freed_heap_goes_back_to_the_system() -> None:
+    env = os.environ | {"PYTHONMALLOC": "malloc"}
+    made = subprocess.run([sys.executable, "-c", HOLDS_AND_FREES], env=env, capture_output=True, text=True, check=True)
+    most, before, after = map(float, made.stdout.split())
+    assert before > most - 20
+    assert after < most - 60

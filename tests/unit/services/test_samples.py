@@ -1,5 +1,6 @@
 """What a sample is said to be is what comes of it."""
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,14 @@ def test_slugs_are_unique_and_another_is_not_there() -> None:
     for slug in ("", "../tips", "none"):
         with pytest.raises(NotFound):
             samples.find(slug)
+
+
+def test_the_cells_are_scikit_learns_own_under_its_names(tmp_path: Path) -> None:
+    from sklearn.datasets import load_breast_cancer
+
+    bunch = load_breast_cancer()
+    with open(samples.write("breast_cells", tmp_path), newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    assert header == [*(name.replace(" ", "_") for name in bunch.feature_names), "diagnosis"]
+    assert [[float(value) for value in row[:-1]] for row in rows] == bunch.data.tolist()
+    assert [row[-1] for row in rows] == [str(bunch.target_names[index]) for index in bunch.target]

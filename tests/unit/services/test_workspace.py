@@ -79,6 +79,15 @@ def test_a_secret_key_is_made_once_and_kept(tmp_path: Path) -> None:
     assert Home.at(tmp_path / "other").secret_key() != key
 
 
+@pytest.mark.parametrize("damage", [b"", b"\xff\x00" * 32, b"abc", b"0" * 63 + b"\n"])
+def test_a_damaged_secret_key_is_replaced_by_a_new_one(tmp_path: Path, damage: bytes) -> None:
+    home = Home.at(tmp_path)
+    (tmp_path / "secret_key").write_bytes(damage)
+    key = home.secret_key()
+    assert len(key) == 64
+    assert home.secret_key() == key
+
+
 def test_processes_that_start_together_agree_on_the_secret_key(tmp_path: Path) -> None:
     Home.at(tmp_path)
     code = "import sys; from pathlib import Path; from services.workspace import Home; "

@@ -287,6 +287,14 @@ def test_a_quick_job_that_does_not_fit_starts_when_the_heavy_one_has_ended(stage
     assert stage.ended(quick).state == "done"
 
 
+def test_what_the_quick_lane_has_no_memory_for_is_done_in_the_heavy_one(stage: Stage) -> None:
+    workspace = stage.home.workspace(new_id())
+    asked = stage.engine.take_in(workspace, {"sample": "breast_cells"}, "Making Breast cells", 0)
+    assert asked.lane == lanes.QUICK, "it is small; but DuckDB wants more for its 31 columns than a quick job has"
+    ended = stage.ended(asked)
+    assert (ended.lane, ended.state, ended.message) == (lanes.HEAVY, "done", "")
+
+
 def test_a_small_sample_comes_in_by_the_quick_lane(stage: Stage) -> None:
     workspace = stage.home.workspace(new_id())
     job = stage.engine.take_in(workspace, {"sample": "tips"}, "Making Restaurant tips", 0)

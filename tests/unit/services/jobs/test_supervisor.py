@@ -97,6 +97,17 @@ def test_allocating_without_end_kills_the_job_alone(stage: Stage, touch: bool) -
     assert stage.ended(stage.ask("instant")).state == "done"
 
 
+def test_a_library_that_falls_over_where_there_is_no_memory_is_told_as_that(stage: Stage) -> None:
+    stage.engine.bounds = bounds(150)
+    job = stage.ended(stage.ask("eats", how="falls"))
+    assert (job.state, job.incident) == ("killed", None), job
+    free = job.ceiling_mb
+    said = (
+        f"Stopped at {round(job.peak_mb)} MB: it asked for more memory at once than this server has free ({free} MB)."
+    )
+    assert job.message == said
+
+
 def test_running_into_the_limit_on_data_is_a_clean_end(stage: Stage) -> None:
     stage.engine.bounds = bounds(150)
     job = stage.ended(stage.ask("allocates", touch=False))
