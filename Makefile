@@ -21,7 +21,9 @@ $(STAMP): requirements-dev.lock requirements-data.txt
 run: env
 	$(BIN)/python -m dashapp serve
 
-test: check e2e limits
+# Browser and memory tests wait more than they work: together they take little longer than either.
+test: check chromium
+	$(BIN)/python -m pytest tests/dyno tests/e2e -n 3 --dist worksteal -rs
 
 check: lint unit
 

@@ -32,6 +32,7 @@ from services.workspace import Workspace, new_id
 
 PR_SET_CHILD_SUBREAPER = 36
 LOOK_EVERY = 0.05  # seconds between two looks at the job's memory and the cancel mark
+SHORT = 0.1  # seconds that memory must be short: a process that is being started counts as its parent for a moment
 LOOK_CLOSELY = 0.01  # ... once it holds more than half of what it may: a gigabyte a second can be allocated
 WRITE_EVERY = 0.25  # seconds between two writes of a running job's record
 WRITE_LAST = 10.0  # seconds in which its last state is tried to be written to a disk that is full
@@ -103,6 +104,8 @@ def supervise(
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)  # its orphans come to us, to be swept
     job = begin(folder, record.read(folder))
     ceiling = max(0, free_mb(bounds))
+    time.sleep(LOOK_CLOSELY)  # see SHORT
+    ceiling = max(ceiling, free_mb(bounds))
     if job.lane == lanes.QUICK:
         ceiling = min(ceiling, lanes.QUICK_MB)
     keeper = _Keeper(folder, job.changed(ceiling_mb=ceiling), bounds, changed, lane)
@@ -140,6 +143,7 @@ class _Keeper:
         self._interrupted: int | None = None
         self._said: dict[str, Any] = {}
         self._code: int | None = None
+        self._enough = self._began  # when there was last enough memory beside the job
         self._data_mb = 0.0  # the most that the worker had allocated, touched or not
         self._making: list[_Making] = []
         self._reached = 0  # how far an earlier worker of this run had come
@@ -254,11 +258,15 @@ class _Keeper:
 
         A reader that came since goes first, and the look after that decides.
         """
-        if held < self._ceiling / 2:  # others cannot hold that much: spare the look
+        now = time.monotonic()
+        # Of a job that holds little, others cannot be in the way: spare the look.
+        if held < self._ceiling / 2 or held <= free_mb(self._bounds, frozenset(below)) + self._bounds.reserve_mb / 2:
+            self._enough = now
             return False
-        if held <= free_mb(self._bounds, frozenset(below)) + self._bounds.reserve_mb / 2:
+        if self._bounds.server and end_reader(self._bounds.server):
+            self._enough = now
             return False
-        return not (self._bounds.server and end_reader(self._bounds.server))
+        return now - self._enough > SHORT
 
     def _must_yield(self, held: float, below: list[int]) -> str | None:
         """Whether a quick job is not quick, or in the way of others: it goes back into the queue."""

@@ -41,4 +41,6 @@ def test_each_line_says_what_happens_and_names_its_test() -> None:
     assert len(faults) > 30
     for line in faults:
         fault, happens, tests = (cell.strip() for cell in line.strip("|").split(" | "))
-        assert fault and happens.endswith(".") and tests.startswith("`tests/"), line
+        assert fault, line
+        assert happens.endswith("."), line
+        assert tests.startswith("`tests/"), line

@@ -137,7 +137,7 @@ def test_cancelling_ends_it_and_all_it_started(stage: Stage, tmp_path: Path) -> 
     job = until(lambda: now if not (now := stage.now(job)).is_live else None, seconds=2)
     assert (job.state, job.message) == ("cancelled", "Cancelled.")
     assert not any(map(lives, pids))
-    assert is_gone(stage, job)
+    until(lambda: is_gone(stage, job))
 
 
 def test_what_a_finished_job_left_running_is_ended_too(stage: Stage, tmp_path: Path) -> None:
