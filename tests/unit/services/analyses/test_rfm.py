@@ -322,7 +322,7 @@ LINES = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     lines=LINES,
     quantiles=st.integers(3, 10),
