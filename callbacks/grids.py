@@ -98,7 +98,12 @@ def of_result(stored: StoredResult, table: str, asked: Mapping[str, Any]) -> Row
 def of_dataset(known: Mapping[str, Any], asked: Mapping[str, Any]) -> Rows:
     """The same of a dataset, whose columns the grid knows by their place: c0, c1, ..."""
     names = {f"c{place}": column["name"] for place, column in enumerate(known["columns"])}
-    return _read(workspace().dataset(known["id"]) / DATA, names, known["rows"], asked)
+    found, count = _read(workspace().dataset(known["id"]) / DATA, names, known["rows"], asked)
+    for place, column in enumerate(known["columns"]):
+        if column["kind"] == "datetime":
+            for row in found:
+                row[f"c{place}"] = row[f"c{place}"] and row[f"c{place}"].replace("T", " ")
+    return found, count
 
 
 def _read(path: Path, names: Mapping[str, str], rows: int, asked: Mapping[str, Any]) -> Rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from services.samples import Sample
 from services.schema import NUMERIC, TEXTUAL
 
 _MANY_COLUMNS = 30
+_WIDTHS = {"datetime": 172, "text": 160}  # of a column of the grid at least, in pixels
 _GRID_HEIGHT = 422
 
 _ICONS = {
@@ -145,9 +147,12 @@ def _rows_of(known: Mapping[str, Any]) -> Component:
 
 
 def _grid_column(field: str, column: Mapping[str, Any]) -> dict[str, Any]:
-    drawn: dict[str, Any] = {"field": field, "headerName": column["name"], "minWidth": 124}
+    drawn: dict[str, Any] = {"field": field, "headerName": column["name"], "minWidth": _WIDTHS.get(column["kind"], 124)}
     if column["kind"] in NUMERIC:
-        number = "params.value + ''" if _names_something(column["name"]) else "d3.format(',')(params.value)"
+        scale = re.fullmatch(r"DECIMAL\(\d+,\s*(\d+)\)", column["sql"])
+        number = f"d3.format(',.{scale[1]}f')(params.value)" if scale else "d3.format(',')(params.value)"
+        if column["kind"] == "integer" and _names_something(column["name"]):
+            number = "params.value + ''"
         # A number that is too long for the browser comes as text, and is shown as it stands.
         written = f"params.value == null ? '' : params.value === params.value + '' ? params.value : {number}"
         drawn |= {"type": "number", "filter": "agNumberColumnFilter", "valueFormatter": {"function": written}}
