@@ -10,17 +10,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from services.memory import started
 from tests.analyses.eats import WAYS
-from tests.bench import purchases
 from tests.dyno.dyno import Dyno
 from tests.dyno.journey import IDLE_MB, LIMIT_MB, READER, READER_ENDS
 from tests.dyno.visitor import Onlooker, Tab, Visitor, named
 
 PAGES = ("/", "/data", "/nothing")
 TABS = 50
+MILLION = """
+SELECT lpad((i * 7919 % 90000)::VARCHAR, 6, '0') AS customer_id, 500000 + i // 3 AS order_id,
+    TIMESTAMP '2023-01-01' + INTERVAL (i * 31 % 78000000) SECOND AS ordered,
+    'product ' || i % 4000 AS product, ['shop', 'web', 'phone'][1 + i % 3] AS channel,
+    i % 9 AS quantity, (i * 37 % 9973 / 100)::DECIMAL(8, 2) AS unit_price, md5(i::VARCHAR) AS note
+FROM range(1000000) AS numbers(i)
+"""
 GRID_MB = 200  # what the tree may hold while a grid of a million rows is scrolled
 
 
@@ -165,7 +172,7 @@ def test_a_reader_goes_before_a_job_that_needs_the_memory(tmp_path: Path) -> Non
 @pytest.mark.timeout(600)
 def test_a_million_rows_are_open_and_scrolled_in_little_memory(tmp_path: Path, say: Callable[..., None]) -> None:
     file = tmp_path / "purchases.csv"
-    purchases.write(file, 1_000_000, seed=0)
+    duckdb.execute(f"COPY ({MILLION}) TO '{file}'")
     with desk(LIMIT_MB) as here:
         upload = here.visitor.upload(file)
         asked = {"action": "upload", "slug": "ingest", "dataset": None, "upload": upload, "at": time.time()}

@@ -316,11 +316,11 @@ def test_a_supervisor_that_cannot_start_fails_its_job_and_does_not_try_for_ever(
     assert stage.ended(stage.ask("instant")).state == "done"
 
 
-def test_twenty_jobs_leave_no_process_thread_or_descriptor(stage: Stage, tmp_path: Path) -> None:
+def test_six_jobs_leave_no_process_thread_or_descriptor(stage: Stage, tmp_path: Path) -> None:
     stage.ended(stage.ask("instant"))
     until(_only_mine)
     before = len(os.listdir("/proc/self/fd"))
-    for i in range(20):
+    for i in range(6):
         job = stage.ask("instant", log=f"question {i}")
         assert stage.ended(job).state == "done"
     until(_only_mine)
