@@ -11,9 +11,14 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from layouts import ids, pages
+from layouts import data_tabs, ids, pages
 from layouts.shell import NavGroup, NavLink
 
+DATA = (
+    NavLink(label="Data", href="/data", icon="database"),
+    NavLink(label="Explore", href="/explore", icon="chart-column"),
+    NavLink(label="Tables", href="/tables", icon="table-2"),
+)
 GROUPS = ("Data", "Customers", "Forecast", "Machine learning", "Text", "Simulation", "Report")
 
 
@@ -55,7 +60,7 @@ def view(slug: str) -> Callable[[Any], Any]:
 def navigation() -> list[NavGroup]:
     """The sidebar: Home, then the groups that have pages, then Settings."""
     grouped: dict[str, list[NavLink]] = {group: [] for group in GROUPS}
-    grouped["Data"].append(NavLink(label="Data", href="/data", icon="database"))
+    grouped["Data"] += [link for link in DATA if data_tabs.has(link.href)]
     for slug, module in found().items():
         there = module.PLACE
         grouped[there.group].append(NavLink(label=there.label, href=f"/{slug}", icon=there.icon))

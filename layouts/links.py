@@ -1,0 +1,16 @@
+"""Addresses that one page has for another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+
+def rows(dataset: str, where: Mapping[str, Any] | None = None, **more: str) -> str:
+    """Where the rows of a dataset are looked at; `where` is a filter as `services.reader.conditions` takes it."""
+    asked = {"dataset": dataset, **more}
+    if where:
+        asked["where"] = json.dumps(where, ensure_ascii=False, separators=(",", ":"))
+    return f"/explore?{urlencode(asked)}"
