@@ -21,9 +21,9 @@ $(STAMP): requirements-dev.lock requirements-data.txt
 run: env
 	$(BIN)/python -m dashapp serve
 
-# Browser and memory tests wait more than they work: together they take little longer than either.
-test: check chromium
-	$(BIN)/python -m pytest tests/dyno tests/e2e -n 3 --dist worksteal -rs
+# All in one go: browser and memory tests wait now and then, and others work meanwhile.
+test: lint chromium
+	$(BIN)/python -m pytest tests/dyno tests/e2e tests/unit -n 3 --dist worksteal -rs
 
 check: lint unit
 

@@ -136,20 +136,9 @@ class Columns:
     @contextmanager
     def _opened(self, *folders: Path) -> Iterator[DuckDBPyConnection]:
         """A connection that sees this file."""
-        with _connected(self.path.parent, *folders, spill=self.spill, memory_mb=self.memory_mb) as con:
-            con.execute(f"CREATE VIEW rows AS SELECT * FROM read_parquet({duck.literal(self.path.resolve())})")
+        with duck.connection(self.path.parent, *folders, spill=self.spill, memory_mb=self.memory_mb) as con:
+            con.execute(f"CREATE TEMP VIEW rows AS SELECT * FROM read_parquet({duck.literal(self.path.resolve())})")
             yield con
-
-
-@contextmanager
-def _connected(*folders: Path, spill: Path, memory_mb: int = 160) -> Iterator[DuckDBPyConnection]:
-    """A connection that leaves no spill behind, whatever happens."""
-    own = spill / f"spill-{uuid.uuid4().hex[:12]}"
-    try:
-        with duck.connect(*folders, spill=own, memory_mb=memory_mb) as con:
-            yield con
-    finally:
-        shutil.rmtree(own, ignore_errors=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +149,7 @@ class Spilled(Columns):
     def at(cls, path: Path, *, spill: Path, memory_mb: int = 160) -> Spilled:
         """Describe the Parquet file at `path` by its own schema."""
         source = f"read_parquet({duck.literal(path.resolve())})"
-        with _connected(path.parent, spill=spill, memory_mb=32) as con:
+        with duck.connection(path.parent, spill=spill, memory_mb=memory_mb) as con:
             described = con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
             ((rows,),) = con.execute(f"SELECT count(*) FROM {source}").fetchall()
         columns = tuple(ColumnType(name=d[0], kind=kind_of(d[1]), sql=d[1]) for d in described)
@@ -220,7 +209,7 @@ class Table(Columns):
 
 def write(frame: DataFrame, path: Path) -> None:
     """Write `frame` (without its index) to the Parquet file `path`."""
-    with _connected(path.parent, spill=path.parent) as con:
+    with duck.connection(path.parent, spill=path.parent) as con:
         con.register("frame", frame)
         # A datetime with no time of day in any row is a date.
         days = [

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from tests.dyno.dyno import ROOT, Dyno, NoGroup
 from tests.dyno.journey import IDLE_MB, LIMIT_MB, PEAK_MB, Journey, check_bounds, travel
+from tests.dyno.test_short_jobs import ALL_JOBS, GROWTH_MB, leave_nothing
 from tests.dyno.visitor import Visitor
 
 PAGE = ROOT / "docs" / "proof.md"
@@ -115,6 +116,11 @@ def tabs() -> Iterator[str]:
     assert dyno.peak_mb < PEAK_MB
 
 
+def short_jobs() -> Iterator[str]:
+    """Run job after job after job."""
+    yield leave_nothing(ALL_JOBS)
+
+
 class Watch:
     """Tabs that ask for the pulse as assets/shell.js does: each once a second, with the tag it has."""
 
@@ -179,6 +185,14 @@ PROOFS = [
             "of the machine named above, and bound to nothing."
         ),
         show=tabs,
+    ),
+    Proof(
+        title="Job after job",
+        claim=(
+            f"{ALL_JOBS} short jobs, three at a time, leave no process, thread, descriptor or file behind but their "
+            f"own records and answers; the server's memory grows by less than {GROWTH_MB} MB."
+        ),
+        show=short_jobs,
     ),
 ]
 

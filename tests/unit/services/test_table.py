@@ -10,7 +10,7 @@ import pytest
 
 from services.errors import DataError, NotFound
 from services.schema import Schema
-from services.table import Sample, Spilled, Table, kind_of
+from services.table import Sample, Spilled, Table, kind_of, write
 
 NASTY = [
     'a"b',
@@ -31,6 +31,11 @@ NASTY = [
 
 def tea() -> Table:
     return Table.of(item=["tea", "milk", "jam"], amount=[80.0, 15.0, 5.0])
+
+
+def files(folder: Path) -> list[str]:
+    """All there is below `folder` but empty folders: a database that stays open keeps the place where it spills."""
+    return [path.name for path in folder.rglob("*") if not path.is_dir()]
 
 
 @pytest.mark.parametrize("name", NASTY)
@@ -115,7 +120,7 @@ def test_no_spill_and_no_folder_is_left_behind() -> None:
     table = tea()
     folder = table.path.parent
     table.fetch("SELECT count(*) FROM rows")
-    assert [path.name for path in folder.iterdir()] == [table.path.name]
+    assert files(folder) == [table.path.name]
     del table
     assert not folder.exists()
 
@@ -192,12 +197,27 @@ def test_every_type_has_a_kind(sql: str, kind: str) -> None:
     assert kind_of(sql) == kind
 
 
+def test_two_tables_asked_at_once_keep_apart(tmp_path: Path) -> None:
+    """Connections to one database: each sees its own rows, and spills where nobody removes it meanwhile."""
+    for name in ("one", "two", "three", "four", "five"):
+        write(pd.DataFrame({"name": [name]}), tmp_path / f"{name}.parquet")
+    one = Spilled.at(tmp_path / "one.parquet", spill=tmp_path)
+    with one._opened() as con:
+        for name in ("two", "three", "four", "five"):
+            (tmp_path / name).mkdir()
+            assert Spilled.at(tmp_path / f"{name}.parquet", spill=tmp_path / name).fetch("FROM rows") == [(name,)]
+            assert Spilled.at(tmp_path / f"{name}.parquet", spill=tmp_path).fetch("FROM rows") == [(name,)]
+        assert con.execute("FROM rows").fetchall() == [("one",)]
+        (spill,) = con.execute("SELECT current_setting('temp_directory')").fetchone()
+        assert Path(spill).is_dir()
+
+
 @pytest.mark.parametrize("sql", ["SELECT nothing FROM rows", "SELECT error('no') FROM rows"])
 def test_a_question_that_fails_leaves_no_spill(sql: str) -> None:
     table = tea()
     with pytest.raises(duckdb.Error):
         table.fetch(sql)
-    assert [path.name for path in table.path.parent.iterdir()] == [table.path.name]
+    assert files(table.path.parent) == [table.path.name]
 
 
 def test_a_file_that_is_no_table_leaves_no_spill(tmp_path: Path) -> None:
@@ -206,7 +226,7 @@ def test_a_file_that_is_no_table_leaves_no_spill(tmp_path: Path) -> None:
         Spilled.at(tmp_path / "made.parquet", spill=tmp_path)
     with pytest.raises(duckdb.Error):
         Spilled(path=tmp_path / "made.parquet", schema=Schema(()), rows=0, spill=tmp_path).fetch("SELECT 1")
-    assert [path.name for path in tmp_path.iterdir()] == ["made.parquet"]
+    assert files(tmp_path) == ["made.parquet"]
 
 
 def test_a_dataset_that_was_removed_is_not_found(tmp_path: Path) -> None:
