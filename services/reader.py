@@ -70,11 +70,14 @@ def page(
     order = [f"{quote(name)} {'DESC' if down else 'ASC'} NULLS LAST" for name, down in sort if name in columns]
     ordered = ", ".join([*order, "file_row_number"])
     listed = ", ".join(quote(name) for name in columns)
-    return (
-        f"SELECT {listed} FROM FILE WHERE {condition} ORDER BY {ordered} "
-        f"LIMIT {max(0, int(stop) - int(start))} OFFSET {max(0, int(start))}",
-        values,
-    )
+    first, count = max(0, int(start)), max(0, int(stop) - int(start))
+    if not order and not where:
+        held = f"file_row_number >= {first} AND file_row_number < {first + count}"
+    else:
+        # The numbers of the rows first, then those rows: a sort that carries every column takes five times as long.
+        numbers = f"SELECT file_row_number FROM FILE WHERE {condition} ORDER BY {ordered} LIMIT {count} OFFSET {first}"
+        held = f"file_row_number IN ({numbers})"
+    return f"SELECT {listed} FROM FILE WHERE {held} ORDER BY {ordered}", values
 
 
 def conditions(columns: Sequence[str], where: Mapping[str, Any]) -> tuple[str, list[Any]]:
