@@ -83,7 +83,7 @@ def _put_whole(folder: Path, name: str, made: Any, part: Path, spill: Path) -> d
     if isinstance(made, Spilled):
         link(made.path, part)  # not moved: a result so far leaves the run its tables
     else:
-        tables.write(made, part)
+        tables.write(made, part, spill)
     made = Spilled.at(part, spill=spill)
     size = part.stat().st_size
     described: dict[str, Any] = {"rows": made.rows, "columns": made.schema.as_json()}

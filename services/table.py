@@ -207,9 +207,9 @@ class Table(Columns):
         return table
 
 
-def write(frame: DataFrame, path: Path) -> None:
-    """Write `frame` (without its index) to the Parquet file `path`."""
-    with duck.connection(path.parent, spill=path.parent) as con:
+def write(frame: DataFrame, path: Path, spill: Path | None = None) -> None:
+    """Write `frame` (without its index) to the Parquet file `path`; what does not fit into memory goes to `spill`."""
+    with duck.connection(path.parent, spill=spill or Path(tempfile.gettempdir())) as con:
         con.register("frame", frame)
         # A datetime with no time of day in any row is a date.
         days = [

@@ -14,6 +14,7 @@ import resource
 import secrets
 import signal
 import sys
+import tempfile
 import traceback
 from contextlib import suppress
 from pathlib import Path
@@ -56,6 +57,7 @@ def main(folder: Path, pipe: int) -> int:
     spill = folder / "tmp"
     try:
         spill.mkdir(exist_ok=True)
+        tempfile.tempdir = str(spill)  # whatever a library leaves there goes with the job
         ended = tasks.perform(job, folder, spill, say)
         say(end="done", **ended)
     except StepStopped as error:
