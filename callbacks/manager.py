@@ -119,7 +119,7 @@ def _begin(control: dict[str, Any]) -> str:
             if not upload.is_complete:
                 raise NotFound(f"“{upload.name}” has not arrived whole. Upload it again.")
             asked = {"upload": upload.id, "name": upload.name}
-            return engine.take_in(here, asked, f"Reading {upload.name}", upload.length).id
+            return engine.take_in(here, asked, f"Reading {upload.name}", upload.weight).id
         case "sample":
             from services import samples
 

@@ -3,8 +3,10 @@
 A number and its unit are joined by U+202F, the narrow space that does not break; minus is U+2212.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from math import floor, isfinite, log10
+from typing import Any
 
 THIN = "\u202f"
 MINUS = "\u2212"
@@ -103,3 +105,11 @@ def ordinal(place: int) -> str:
 def plural(number: int, one: str, many: str | None = None) -> str:
     """Say how many of what: 1 row, 50,079 rows."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def file_of(known: Mapping[str, Any]) -> str:
+    """How large the file of a dataset was, and of which kind: 12 MB as CSV, Excel, JSON, zip."""
+    source = known.get("source") or {}
+    kind = source.get("archive") or source.get("format") or "CSV"
+    short = {"Excel workbook": "Excel", "OpenDocument spreadsheet": "OpenDocument"}
+    return f"{size(known['bytes'])} as {short.get(kind, kind)}"

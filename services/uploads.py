@@ -19,10 +19,14 @@ from services import room
 from services.errors import Busy, FileRefused, NotFound, OutOfStep
 from services.workspace import Home, Workspace, new_id, read_json, write_json
 
+ACCEPTED_SAID = "CSV, Excel, OpenDocument, JSON, Parquet or Arrow; also in a zip or gzip"
+
 CONTENT, META = "content", "meta.json"
 BLOCK = 1 << 16
 # Reading a file needs room for its columns beside it.
 DISK_FACTOR = 2.5
+PACKED = (b"PK", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"PAR1", b"ARROW1")
+PACKS = 8  # times smaller than its CSV, a packed file is about
 GIVEN_UP = 600.0  # seconds without a byte after which what is still to come of an upload keeps no other one out
 
 
@@ -45,6 +49,12 @@ class Upload:
     @property
     def is_complete(self) -> bool:
         return self.offset == self.length
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes of CSV it is."""
+        with open(self.folder / CONTENT, "rb") as file:
+            return self.length * (PACKS if file.read(8).startswith(PACKED) else 1)
 
 
 def create(workspace: Workspace, name: str, length: int, *, limit_mb: int) -> Upload:

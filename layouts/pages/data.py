@@ -84,7 +84,7 @@ def page(
             blocks.fact("Empty", words.percent(empty / cells if cells else 0)),
             blocks.fact("Duplicates", words.count(figures["duplicates"])),
             blocks.fact("In memory", words.size(known["memory_after"]), f"was {words.size(known['memory_before'])}"),
-            blocks.fact("On disk", words.size(figures["size_on_disk"]), f"{words.size(known['bytes'])} as CSV"),
+            blocks.fact("On disk", words.size(figures["size_on_disk"]), words.file_of(known)),
         ),
         blocks.section(
             blocks.heading("Columns", f"{len(figures['columns'])}, click one for its figures"), _columns(figures)
@@ -104,6 +104,11 @@ def page(
 
 
 def _read_as(known: Mapping[str, Any]) -> str:
+    source = known.get("source") or {}
+    if "sheet" in source:
+        return f"{source['format']}, sheet “{source['sheet']}”"
+    if source.get("format", "CSV") != "CSV":
+        return source["format"]
     delimiter = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}.get(
         known["delimiter"], known["delimiter"]
     )

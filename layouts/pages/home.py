@@ -14,6 +14,7 @@ from layouts import blocks, cards, charts, ids, runs, states, tables, words
 from layouts.places import Place, place
 from services.jobs.record import Record
 from services.samples import Sample
+from services.uploads import ACCEPTED_SAID
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +79,7 @@ def intake(limit_mb: int, fine: str | None = None) -> html.Div:
     return html.Div(
         [
             cards.drop_zone(
-                "CSV with commas, semicolons, tabs or bars, in any usual encoding. "
-                f"Up to {limit_mb / 1000:g}\u202fGB each.",
+                f"{ACCEPTED_SAID}. Up to {limit_mb / 1000:g}\u202fGB each.",
                 [browse],
                 fine=fine,
             ),
@@ -136,7 +136,7 @@ def glance(
             blocks.fact("Columns", words.count(len(figures["columns"]))),
             blocks.fact("Empty cells", words.percent(missing / cells if cells else 0), words.count(missing)),
             blocks.fact("Duplicate rows", words.count(figures["duplicates"])),
-            blocks.fact("On disk", words.size(figures["size_on_disk"]), f"{words.size(known['bytes'])} as CSV"),
+            blocks.fact("On disk", words.size(figures["size_on_disk"]), words.file_of(known)),
         ),
         _pictures(known, figures),
         blocks.strip(

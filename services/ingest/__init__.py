@@ -1,5 +1,6 @@
 """The way in: from an uploaded file to typed columns on disk."""
 
-from services.ingest.csv import Ingested, ingest
+from services.ingest.csv import Ingested
+from services.ingest.files import ingest
 
 __all__ = ["Ingested", "ingest"]

@@ -43,6 +43,7 @@ class Ingested:
     memory_before: int
     memory_after: int
     notes: tuple[str, ...]
+    source: dict[str, Any] = field(default_factory=lambda: {"format": "CSV"})  # what it was: format, sheet, member
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -56,12 +57,17 @@ class Ingested:
             "memory_before": self.memory_before,
             "memory_after": self.memory_after,
             "notes": list(self.notes),
+            "source": self.source,
         }
 
 
-def ingest(source: Path, name: str, folder: Path, *, spill: Path, report: Report, memory_mb: int = 160) -> Ingested:
+def ingest(
+    source: Path, name: str, folder: Path, *, spill: Path, report: Report, memory_mb: int = 160,
+    delimiter: str | None = None, named: bool = False,
+) -> Ingested:  # fmt: skip
     """Read the CSV `source`, called `name`, into `folder`: its rows, and its rejected lines if there are any.
 
+    `delimiter` and `named` are given where we wrote it: the delimiter, and that the first line names the columns.
     After an error `folder` is as it was before.
 
     Raises
@@ -78,7 +84,7 @@ def ingest(source: Path, name: str, folder: Path, *, spill: Path, report: Report
     part = folder / f".{DATA}.{work.name}"
     con = duck.connect(folder, source.parent, work, spill=work / "spill", memory_mb=memory_mb)
     try:
-        read = _Reading(con=con, source=source, work=work, report=report)
+        read = _Reading(con=con, source=source, work=work, report=report, delimiter=delimiter, named=named)
         read.look()
         read.take_text()
         decided = read.find_types()
@@ -119,6 +125,8 @@ class _Reading:
     source: Path
     work: Path
     report: Report
+    delimiter: str | None = None
+    named: bool = False
     path: Path = field(init=False)  # UTF-8, the original where it is that already
     text: Text = field(init=False)
     dialect: Dialect = field(init=False)
@@ -143,7 +151,7 @@ class _Reading:
         if text.damaged:
             are = "character is damaged. It is" if text.damaged == 1 else "characters are damaged. They are"
             self.notes.append(f"{text.damaged:,} {are} shown as “\ufffd”; the rest is {text.encoding}.")
-        self.dialect = dialect.sniff(self.path)
+        self.dialect = dialect.sniff(self.path, delimiter=self.delimiter, named=self.named)
         self.notes += self.dialect.notes
 
     def take_text(self) -> None:

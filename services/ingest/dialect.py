@@ -42,8 +42,10 @@ class Dialect:
         return len(self.names)
 
 
-def sniff(path: Path) -> Dialect:
-    """Find the dialect of the UTF-8 file `path`.
+def sniff(path: Path, *, delimiter: str | None = None, named: bool = False) -> Dialect:
+    """Find the dialect of the UTF-8 file `path`, as far as it is not known.
+
+    `delimiter` is given where we wrote the file, with quotes doubled; `named` says that its first line is the header.
 
     Raises
     ------
@@ -51,6 +53,9 @@ def sniff(path: Path) -> Dialect:
         It has no rows below its header, or too many columns.
     """
     head = _head(path)
+    if delimiter is not None:
+        known = _read(head, delimiter, None, named=named)
+        return _describe(known if known.width > 1 else _read(head, NO_DELIMITER, None, named=named), head, None, named)
     text = "\n".join(head)
     slashed = re.search(r'\\"(?![,;\t|]|$)', text, re.MULTILINE)
     escape = "\\" if slashed and '""' not in text.replace(',""', "") else None
@@ -79,11 +84,11 @@ def _head(path: Path) -> list[str]:
     return taken
 
 
-def _read(head: list[str], delimiter: str, escape: str | None) -> _Layout:
+def _read(head: list[str], delimiter: str, escape: str | None, *, named: bool = False) -> _Layout:
     every = [record for record in records(iter(head), delimiter, escape) if record.raw.strip() or delimiter == "\t"]
     every = [record for record in every if record.raw.strip(" \t\ufeff")]
     if delimiter == NO_DELIMITER:
-        start = next((at for at, record in enumerate(every) if not _is_comment(record)), 0)
+        start = 0 if named else next((at for at, record in enumerate(every) if not _is_comment(record)), 0)
         return _Layout(delimiter=delimiter, rows=every[start:], preamble=every[:start], width=1, score=1)
     widths = Counter(len(record.cells) for record in every if record.cells and len(record.cells) > 1)
     if not widths:
@@ -91,7 +96,7 @@ def _read(head: list[str], delimiter: str, escape: str | None) -> _Layout:
     width = max(widths, key=lambda w: (widths[w], w))
     start = 0
     common = widths[width] >= 3 and widths[width] * 2 > len(every)
-    while start < min(_PREAMBLE_LINES, len(every) - 1) and _is_preamble(every[start], width, common):
+    while not named and start < min(_PREAMBLE_LINES, len(every) - 1) and _is_preamble(every[start], width, common):
         start += 1
     rows = every[start:]
     first = len(rows[0].cells or ())
@@ -121,7 +126,7 @@ def _is_preamble(record: Record, width: int, common: bool) -> bool:
     return common and len(cells) < width and filled <= width // 2 and width > 3
 
 
-def _describe(found: _Layout, head: list[str], escape: str | None) -> Dialect:
+def _describe(found: _Layout, head: list[str], escape: str | None, named: bool = False) -> Dialect:
     notes = []
     rows = found.rows
     if not rows:
@@ -130,7 +135,7 @@ def _describe(found: _Layout, head: list[str], escape: str | None) -> Dialect:
         cell.strip(" \ufeff\t").replace("\n", " ") for cell in rows[0].cells or rows[0].raw.split(found.delimiter)
     ]
     body = [row.cells for row in rows[1:] if row.cells]
-    named = _has_header(header, body)
+    named = named or _has_header(header, body)
     if found.preamble:
         said = " / ".join(record.raw.strip() for record in found.preamble)
         notes.append(
