@@ -135,7 +135,7 @@ def of_dataset(known: Mapping[str, Any], asked: Mapping[str, Any], also: Mapping
     if question.needs_order(stop) and not question.file.exists():
         raise _sorting(known, question)
     try:
-        count = _count(known, question)
+        count = count_of(known, question)
         found = [dict(zip(names, row, strict=True)) for row in question.page(house().reader.ask, start, stop)]
     except TooMuch:
         if question.file.exists() or not (question.where or question.sort):
@@ -148,7 +148,7 @@ def of_dataset(known: Mapping[str, Any], asked: Mapping[str, Any], also: Mapping
     return found, count
 
 
-def _count(known: Mapping[str, Any], question: order.Question) -> int:
+def count_of(known: Mapping[str, Any], question: order.Question) -> int:
     """How many rows match: counted once for a dataset and a filter."""
     if not question.where:
         return question.rows

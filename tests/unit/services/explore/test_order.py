@@ -48,7 +48,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def ask(path: Path, sql: str, values: Sequence[Any]) -> list[list[Any]]:
     """What the reader answers, without its process."""
-    CON.execute(f"CREATE OR REPLACE VIEW FILE AS SELECT * FROM read_parquet({duck.literal(path)}, file_row_number=true)")
+    source = f"SELECT * FROM read_parquet({duck.literal(path)}, file_row_number=true)"
+    CON.execute(f"CREATE OR REPLACE VIEW FILE AS {source}")
     return [list(row) for row in CON.execute(sql, list(values) or None).fetchall()]
 
 
