@@ -42,7 +42,7 @@
     function chosen(controls) {
         const chart = {};
         for (const { id, value } of controls) {
-            if (value && String(value).trim() && !(id.name === "bins" && value === "30")) {
+            if (value && String(value).trim() && !(id.name === "bins" && value === "30") && value !== "count") {
                 chart[id.name] = id.name === "bins" ? Number(value) : value;
             }
         }

@@ -134,8 +134,8 @@ def _bar(state: Mapping[str, Any]) -> html.Div:
     search = dcc.Input(
         id=ids.EXPLORE_SEARCH, value=_sought(state["also"].get(EVERY)), type="search", debounce=0.5,
         placeholder="Search all columns", className="form-control form-control-sm", maxLength=200,
-        **{"aria-label": "Search all columns"},
     )  # fmt: skip
+    named = html.Label([html.Span("Search all columns", className="visually-hidden"), search], className="search")
     names = state["names"]
     shown = dcc.Checklist(
         [{"label": name, "value": name} for name in names], [name for name in names if name not in state["hide"]],
@@ -149,7 +149,7 @@ def _bar(state: Mapping[str, Any]) -> html.Div:
         ],
         className="menus",
     )
-    return html.Div([view, search, menus], className="explore-bar")
+    return html.Div([view, named, menus], className="explore-bar")
 
 
 def _sought(wanted: Any) -> str:

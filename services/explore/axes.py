@@ -49,13 +49,14 @@ class Axis:
     labels: Mapping[Any, str] = field(default_factory=dict)
     low: float = 0.0
     step: float = 0.0  # of bins
+    whole: bool = False  # a bin is one whole number
     grain: str = ""
     others: int = 0  # categories that became one
 
     def label(self, key: Any) -> Any:
         """What stands at the axis for a key: a category's name, a bin's middle, a day."""
         if self.step:
-            return tidy(self.low + (key + 0.5) * self.step)
+            return int(self.low + key) if self.whole else tidy(self.low + (key + 0.5) * self.step)
         if self.kind == "date":
             return str(key)[:16].replace("T", " ") if self.grain == "hour" else str(key)[:10]
         return self.labels.get(key, key)
@@ -135,7 +136,15 @@ def bins(column: ColumnType, low: float, high: float, most: int, *, log: bool = 
     count = max(1, math.floor((high - low) / step + 1e-9) + (0 if log else 1))
     # A value at an edge belongs to the bin above it, though 0.3 / 0.1 is less than 3.
     sql = f"least(floor(({name} - {low!r}) / {step!r} + 1e-9), {count - 1})::INTEGER"
-    return Axis(title=column.name, kind="number", sql=sql, only=only, low=low, step=step)
+    return Axis(
+        title=column.name,
+        kind="number",
+        sql=sql,
+        only=only,
+        low=low,
+        step=step,
+        whole=column.kind == "integer" and step == 1 and not log,
+    )
 
 
 def number(column: ColumnType) -> str:
