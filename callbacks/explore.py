@@ -101,8 +101,8 @@ def register(app: Dash) -> None:
         try:
             made = drawn(known, spec, where)
             count = grids.count_of(known, _question(known, where))
-        except TooMuch as error:
-            return page.refused(error.message, offers_sample=not spec.sample)
+        except TooMuch:
+            return page.too_much(is_sample=spec.sample)
         except Expected as error:
             return page.refused(error.message)
         said = {"dataset": known["id"], "where": json.dumps(where), "chart": json.dumps(raw)}

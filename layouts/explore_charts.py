@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from layouts import charts, theme, words
@@ -15,16 +16,43 @@ Figure = dict[str, Any]
 Row = Sequence[Any]
 
 ROWS_IN_TWIN = 500
+_DWARFS = 4  # times the largest: what is so much larger is told, not drawn
 _ADDED = ("count", "sum")
 
 
 def figure(drawn: Drawn) -> Figure:
-    """The chart."""
+    """The chart; without what would leave nothing to see of the others."""
+    dwarfing = _dwarfing(drawn)
+    drawn = replace(drawn, rows=[row for row in drawn.rows if not dwarfing & set(row[:-1])])
     makers: dict[str, Callable[[Drawn], Figure]] = {
         "histogram": _pictures, "bar": _pictures, "line": _pictures, "scatter": _scatter, "box": _box,
         "violin": _violin, "heatmap": _heatmap, "correlation": _correlation,
     }  # fmt: skip
     return makers[drawn.spec.type](drawn)
+
+
+def subtitle(drawn: Drawn) -> str:
+    """What is to be said beside the title."""
+    dwarfing = _dwarfing(drawn)
+    more = [f"{' and '.join(sorted(dwarfing))} would dwarf the rest, and stands in the table"] if dwarfing else []
+    return ". ".join([*drawn.notes, *more])
+
+
+def _dwarfing(drawn: Drawn) -> set[str]:
+    """The others that are one, where they are a multiple of each single one."""
+    if drawn.spec.type not in ("bar", "heatmap") or drawn.spec.how not in _ADDED:
+        return set()
+    places = (0, 1) if drawn.spec.type == "heatmap" else (len(drawn.columns) - 2,)
+    found = set()
+    for place in places:
+        totals: dict[str, float] = defaultdict(float)
+        for row in drawn.rows:
+            totals[str(row[place])] += abs(row[-1] or 0)
+        single = [total for name, total in totals.items() if not name.startswith("Other (")]
+        for name, total in totals.items():
+            if name.startswith("Other (") and total > _DWARFS * max(single, default=total):
+                found.add(name)
+    return found
 
 
 def height(drawn: Drawn) -> int:
@@ -127,7 +155,10 @@ def _laid_out(
         elif drawn.facts.get("kind") == "category":
             x_axis |= {"type": "category", "categoryorder": "array", "categoryarray": _order(drawn)}
         if len(panels) > 1:
-            gap = 0.06
+            gap = 0.05
+            x_axis["nticks"] = 4
+            if column:
+                y_axis["showticklabels"] = False
             wide, tall = (1 - gap * (across - 1)) / across, (1 - 0.16 * (down - 1)) / down
             left, top = column * (wide + gap), 1 - row * (tall + 0.16)
             x_axis |= {"domain": [left, left + wide], "anchor": f"y{suffix}", **({"matches": "x"} if at else {})}
@@ -317,8 +348,9 @@ def _heatmap(drawn: Drawn) -> Figure:
     across, down = (list(dict.fromkeys(row[place] for row in drawn.rows)) for place in (0, 1))
     down = sorted(down) if all(isinstance(each, int | float) for each in down) else _by_size(drawn, 1, down)
     z = _table(drawn.rows, across, down)
+    texts = [["" if cell is None else _said(cell) for cell in row] for row in z]
     figure = charts.heatmap([words_of(each) for each in across], [words_of(each) for each in down], z,
-                            x_title=drawn.spec.x or "", y_title=drawn.spec.y or "")  # fmt: skip
+                            x_title=drawn.spec.x or "", y_title=drawn.spec.y or "", texts=texts)  # fmt: skip
     figure["layout"]["yaxis"]["autorange"] = "reversed"
     return figure
 

@@ -248,7 +248,7 @@ def drawn(what: Drawn, count: int, known: Mapping[str, Any], csv: str) -> list[C
     if what.facts.get("dense"):
         badges.append(blocks.badge("Density", "plain"))
     picture = blocks.picture(
-        what.title, ". ".join(what.notes), charts.graph(figure, height=tall, label=what.title),
+        what.title, explore_charts.subtitle(what), charts.graph(figure, height=tall, label=what.title),
         explore_charts.twin(what),
     )  # fmt: skip
     to_csv = [icon("download"), html.Span("CSV")]
@@ -263,12 +263,19 @@ def drawn(what: Drawn, count: int, known: Mapping[str, Any], csv: str) -> list[C
     return [html.Div([blocks.provenance(*badges), files], className="chart-head"), picture]
 
 
-def refused(message: str, *, offers_sample: bool = False) -> Component:
+def refused(message: str) -> Component:
     """Why there is no chart, and what to do about it."""
-    if not offers_sample:
-        return states.note("stale", message)
-    sample = blocks.button(f"Draw {words.percent(SHARE)} of the rows", small=True, **{"data-sample": ""})
-    return states.note("sample", message, "Filter first, or draw a sample: the same rows each time.", [sample])
+    return states.note("stale", message)
+
+
+def too_much(*, is_sample: bool) -> Component:
+    """That the chart takes more time or memory than reading may take; from a sample it may not."""
+    if is_sample:
+        return states.note("sample", "Even a sample of this is more than can be read at once.", "Filter first.")
+    share = words.percent(SHARE)
+    said = f"Filter first, or draw {share} of the rows: the same ones each time."
+    sample = blocks.button(f"Draw {share} of the rows", small=True, **{"data-sample": ""})
+    return states.note("sample", "This chart needs more time or memory than reading may take.", said, [sample])
 
 
 def nothing() -> Component:
