@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx
+from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, html
 from dash.exceptions import PreventUpdate
 
 from callbacks.house import house, workspace
 from layouts import blocks, ids, words
 from services import datasets, reader, results
-from services.errors import Evicted, Expected, NotFound
+from services.errors import DataError, Evicted, Expected, NotFound
+from services.explore import filters, order
+from services.jobs.tasks import key_of
+from services.reader import TooMuch
 from services.results import StoredResult
-from services.table import DATA
 
 MOST_ROWS = 1_000  # that are sent at once
+FAILED = 60.0  # seconds in which rows that could not be sorted are not sorted anew
 
 Rows = tuple[list[dict[str, Any]], int]
 
@@ -75,11 +81,27 @@ def _of_dataset(app: Dash) -> None:
         try:
             known = datasets.about(workspace(), str(ctx.triggered_id["dataset"]))
             found, count = of_dataset(known, asked)
+        except Sorting as sorting:
+            return {"rowData": [], "rowCount": sorting.count}, wait(sorting, ids.rows(known["id"]))
         except Expected as error:
             return _NONE, error.message
         if not asked.get("filterModel"):
             return {"rowData": found, "rowCount": count}, words.count(count)
         return {"rowData": found, "rowCount": count}, f"{words.count(count)} of {words.count(known['rows'])}"
+
+
+class Sorting(Exception):
+    """The rows come when the job that sorts them has ended; `count` is how many there may be until then."""
+
+    def __init__(self, said: str, count: int) -> None:
+        super().__init__(said)
+        self.said, self.count = said, count
+
+
+def wait(sorting: Sorting, grid: dict[str, Any]) -> Any:
+    """Say that rows are sorted; assets/explore.js has the grid ask again while this stands."""
+    named = json.dumps(grid, sort_keys=True, separators=(",", ":"))
+    return html.Span(f"{sorting.said}…", className="sorting", **{"data-sorting": named, "data-at": str(time.time())})
 
 
 _NONE = {"rowData": [], "rowCount": 0}
@@ -95,15 +117,60 @@ def of_result(stored: StoredResult, table: str, asked: Mapping[str, Any]) -> Row
     return _read(path, names, stored.tables[table]["rows"], asked)
 
 
-def of_dataset(known: Mapping[str, Any], asked: Mapping[str, Any]) -> Rows:
-    """The same of a dataset, whose columns the grid knows by their place: c0, c1, ..."""
+def of_dataset(known: Mapping[str, Any], asked: Mapping[str, Any], also: Mapping[str, Any] | None = None) -> Rows:
+    """The same of a dataset, whose columns the grid knows by their place: c0, c1, ...; `also` is a filter besides.
+
+    Raises
+    ------
+    Sorting
+        A job sorts them first.
+    """
     names = {f"c{place}": column["name"] for place, column in enumerate(known["columns"])}
-    found, count = _read(workspace().dataset(known["id"]) / DATA, names, known["rows"], asked)
+    start, stop, sort, where = _asked(asked, names)
+    question = order.Question(
+        folder=workspace().dataset(known["id"]), columns=list(names.values()), rows=known["rows"],
+        where=filters.both(also or {}, where), sort=[each for each in sort if each[0] in names.values()],
+    )  # fmt: skip
+    stop = min(stop, start + MOST_ROWS)
+    if question.needs_order(stop) and not question.file.exists():
+        raise _sorting(known, question)
+    try:
+        count = count_of(known, question)
+        found = [dict(zip(names, row, strict=True)) for row in question.page(house().reader.ask, start, stop)]
+    except TooMuch:
+        if question.file.exists() or not (question.where or question.sort):
+            raise
+        raise _sorting(known, question) from None
     for place, column in enumerate(known["columns"]):
         if column["kind"] == "datetime":
             for row in found:
                 row[f"c{place}"] = row[f"c{place}"] and row[f"c{place}"].replace("T", " ")
     return found, count
+
+
+def count_of(known: Mapping[str, Any], question: order.Question) -> int:
+    """How many rows match: counted once for a dataset and a filter."""
+    if not question.where:
+        return question.rows
+    views = house().views
+    name = f"count-{known['id']}-{replace(question, sort=()).key}"
+    count = views.get(name)
+    if count is None:
+        count = question.count(house().reader.ask)
+        views.set(name, count)
+    return count
+
+
+def _sorting(known: Mapping[str, Any], question: order.Question) -> Sorting:
+    """Have the rows sorted, unless that failed just now: then say why."""
+    here, engine = workspace(), house().engine
+    asked = {"dataset": known["id"], "where": question.where, "sort": [list(each) for each in question.sort]}
+    key = key_of("order", asked)
+    last = next((job for job in engine.mine(here) if job.key == key), None)
+    if last is not None and not last.is_live and last.state != "done" and time.time() - (last.ended or 0) < FAILED:
+        raise DataError(last.message)
+    job = last if last is not None and last.is_live else engine.order(here, asked, known["rows"])
+    return Sorting(job.title, known["rows"])
 
 
 def _read(path: Path, names: Mapping[str, str], rows: int, asked: Mapping[str, Any]) -> Rows:

@@ -157,3 +157,32 @@ def remove(dataset: Any) -> dict[str, Any]:
 def delete(step: Any) -> dict[str, Any]:
     """On the way to deleting everything: ask, keep, sure."""
     return {"type": "delete", "step": step}
+
+
+# On Explore.
+EXPLORED = "explored"  # Store: what is looked at: {dataset, also, filter, sort, hide, view, chart}
+EXPLORE_SEARCH = "explore-search"
+EXPLORE_COLUMNS = "explore-columns"  # the columns that are shown
+EXPLORE_VIEW = "explore-view"  # "rows" or "chart"
+CHART_ASKED = "chart-asked"  # Store: {dataset, where, chart}, written when a chart is to be drawn
+CHART = "chart"  # Div: the chart
+
+
+def explored(dataset: Any) -> dict[str, Any]:
+    """The grid of Explore."""
+    return {"type": "explored", "dataset": dataset}
+
+
+def explored_said(dataset: Any) -> dict[str, Any]:
+    """Where it is said how many of its rows match, and by which filters."""
+    return {"type": "explored-said", "dataset": dataset}
+
+
+def unfilter(column: Any) -> dict[str, Any]:
+    """What removes the filter of a column; of all of them where it is called ""."""
+    return {"type": "unfilter", "column": column}
+
+
+def chart(name: Any) -> dict[str, Any]:
+    """A control of the chart."""
+    return {"type": "chart", "name": name}

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services import results
+from services.explore import order
 from services.workspace import STEPS, Home, discard
 
 MB = 1 << 20
@@ -26,8 +27,8 @@ STALE_UPLOAD = DAY  # seconds after which an unfinished upload is given up
 class Entry:
     """Something that may go: its size in bytes, when it was made and when it was last opened.
 
-    `path` is a large table, an exported file, or the folder of a question whose steps and result so
-    far go together.
+    `path` is a large table, an exported file, the order of a dataset's rows, or the folder of a question
+    whose steps and result so far go together.
     """
 
     path: Path
@@ -38,6 +39,8 @@ class Entry:
     @property
     def name(self) -> str:
         """What it is, in words."""
+        if self.path.parent.name == order.FOLDER:
+            return "order of a table's rows"
         if self.path.suffix == ".parquet":
             return f"table “{self.path.stem}”"
         return f"export “{self.path.name}”" if self.path.suffix else "steps of a run that ended early"
@@ -45,6 +48,8 @@ class Entry:
     @property
     def kind(self) -> str:
         """What it is, without a name."""
+        if self.path.parent.name == order.FOLDER:
+            return "an order of rows"
         if self.path.suffix == ".parquet":
             return "a table"
         return "an export" if self.path.suffix else "steps of a run"
@@ -68,6 +73,11 @@ def entries(home: Home, live: Collection[str]) -> Iterator[Entry]:
         for folder in workspace.each("results"):
             if folder.name not in live:
                 yield from _entries(folder)
+        for folder in workspace.each("datasets"):
+            for path in (folder / order.FOLDER).glob("[!.]*.parquet"):
+                with contextlib.suppress(FileNotFoundError):
+                    state = path.stat()  # used again, it is touched
+                    yield Entry(path, state.st_size, state.st_ctime, state.st_mtime)
 
 
 def _entries(folder: Path) -> Iterator[Entry]:

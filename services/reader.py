@@ -12,7 +12,6 @@ import contextlib
 import datetime as dt
 import json
 import math
-import operator
 import os
 import resource
 import selectors
@@ -30,6 +29,7 @@ from typing import Any
 from services import memory
 from services.duck import connect, literal, quote
 from services.errors import DataError, Expected
+from services.explore.filters import conditions, matching
 from services.table import DAMAGED, is_whole
 
 MEMORY_MB = 96  # what DuckDB may hold
@@ -44,14 +44,6 @@ ENVIRONMENT = {
 }
 _EXACT = 2**53  # a float holds every integer up to here
 
-_COMPARE = {
-    "equals": "=", "notEqual": "<>", "lessThan": "<", "lessThanOrEqual": "<=",
-    "greaterThan": ">", "greaterThanOrEqual": ">=",
-}  # fmt: skip
-_BLANK = {"blank": "IS NULL", "notBlank": "IS NOT NULL"}
-_PARTS = ("contains", "notContains", "startsWith", "endsWith")
-_KINDS = {*_COMPARE, *_BLANK, *_PARTS, "inRange"}
-
 
 class TooMuch(Expected):
     """The question would take more than reading may: time, or memory."""
@@ -62,9 +54,8 @@ def page(
 ) -> tuple[str, list[Any]]:
     """The SQL for rows `start` to `stop` (0-based, half open) of FILE, and its bound values.
 
-    `sort` is (column, descending) pairs; `where` maps columns to a value, or to a filter as the grid
-    sends it: {"type": "contains", "filter": "x"}, or several: {"operator": "OR", "conditions": [...]}.
-    Only columns of `columns` are let in.
+    `sort` is (column, descending) pairs, `where` a filter as `services.explore.filters` knows them. Only
+    columns of `columns` are let in.
     """
     condition, values = conditions(columns, where)
     order = [f"{quote(name)} {'DESC' if down else 'ASC'} NULLS LAST" for name, down in sort if name in columns]
@@ -80,51 +71,6 @@ def page(
     return f"SELECT {listed} FROM FILE WHERE {held} ORDER BY {ordered}", values
 
 
-def conditions(columns: Sequence[str], where: Mapping[str, Any]) -> tuple[str, list[Any]]:
-    """The WHERE text for `where`, and its bound values."""
-    parts, values = ["true"], []
-    for name, wanted in where.items():
-        if name not in columns:
-            raise DataError(f"There is no column “{name}” to filter by.")
-        text, bound = _condition(quote(name), wanted)
-        parts.append(text)
-        values += bound
-    return " AND ".join(parts), values
-
-
-def _condition(column: str, wanted: Any) -> tuple[str, list[Any]]:
-    if not isinstance(wanted, Mapping):
-        return f"{column} = ?", [wanted]
-    if several := _several(wanted):
-        texts, bound = zip(*(_condition(column, each) for each in several), strict=True)
-        joint = " OR " if wanted.get("operator") == "OR" else " AND "
-        return f"({joint.join(texts)})", [value for values in bound for value in values]
-    kind, given, last = _said(wanted)
-    if kind in _BLANK:
-        return f"{column} {_BLANK[kind]}", []
-    if kind in _COMPARE:
-        return f"{column} {_COMPARE[kind]} ?", [given]
-    if kind == "inRange":
-        return f"{column} BETWEEN ? AND ?", [given, last]
-    how = {"startsWith": "starts_with", "endsWith": "ends_with"}.get(kind, "contains")
-    negate = "NOT " if kind == "notContains" else ""
-    return f"{negate}{how}(lower({column}::VARCHAR), lower(?))", [str(given)]
-
-
-def _several(wanted: Mapping[str, Any]) -> Sequence[Any]:
-    """The conditions of a filter that joins some."""
-    listed = wanted.get("conditions")
-    return listed if isinstance(listed, list) else ()
-
-
-def _said(wanted: Mapping[str, Any]) -> tuple[str, Any, Any]:
-    """The kind of a filter, its value, and the end of its range."""
-    kind = wanted.get("type")
-    if not isinstance(kind, str) or kind not in _KINDS:
-        raise DataError(f"“{kind}” is not a filter this grid knows.")
-    return kind, wanted.get("filter", wanted.get("dateFrom")), wanted.get("filterTo", wanted.get("dateTo"))
-
-
 def page_of(
     rows: Sequence[dict[str, Any]],
     start: int,
@@ -134,13 +80,7 @@ def page_of(
     where: Mapping[str, Any],
 ) -> tuple[list[dict[str, Any]], int]:
     """The same of a small table that is in memory already: its rows, and how many match."""
-    for name in where:
-        if rows and name not in rows[0]:
-            raise DataError(f"There is no column “{name}” to filter by.")
-    try:
-        found = [row for row in rows if all(_matches(row[name], wanted) for name, wanted in where.items())]
-    except TypeError:
-        raise DataError("A column cannot be compared with a value of another kind.") from None
+    found = matching(rows, where)
     for name, down in reversed(sort):
         present = [row for row in found if row.get(name) is not None]
         absent = [row for row in found if row.get(name) is None]
@@ -159,42 +99,6 @@ def _told(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value.isoformat() if isinstance(value, dt.date) else value
-
-
-def _as_number(value: Any, given: Any) -> Any:
-    """What is compared with a number: a long one comes back as the text it was told as."""
-    if isinstance(value, int | float) and isinstance(given, str):
-        with contextlib.suppress(ValueError):
-            return int(given)
-    return given
-
-
-def _matches(value: Any, wanted: Any) -> bool:
-    if not isinstance(wanted, Mapping):
-        return value == _as_number(value, wanted)
-    if several := _several(wanted):
-        return (any if wanted.get("operator") == "OR" else all)(_matches(value, each) for each in several)
-    kind, given, last = _said(wanted)
-    if kind in _BLANK:
-        return (value is None) == (kind == "blank")
-    if value is None:
-        return False
-    if kind in _PARTS:
-        text, part = str(value).lower(), str(given).lower()
-        found = {"startsWith": text.startswith, "endsWith": text.endswith}.get(kind, text.__contains__)(part)
-        return found != (kind == "notContains")
-    given, last = _as_number(value, given), _as_number(value, last)
-    if kind == "inRange":
-        return given <= value <= last
-    compare = {
-        "=": operator.eq,
-        "<>": operator.ne,
-        "<": operator.lt,
-        "<=": operator.le,
-        ">": operator.gt,
-        ">=": operator.ge,
-    }
-    return compare[_COMPARE[kind]](value, given)
 
 
 class Reader:

@@ -7,7 +7,8 @@
         workspace.json                    which dataset is open
         runs.json                         what the visitor noted about runs: names, deleted, seen
         uploads/<upload>/                 a file on its way in: meta.json, content
-        datasets/<dataset>/               dataset.json, data_full.parquet, profile.json, original, rejects.csv
+        datasets/<dataset>/               dataset.json, data_full.parquet, profile.json, original, rejects.csv,
+                                          order/ (row numbers as sorted and filtered)
         jobs/<job>/                       record.json (the truth about a run), log.txt, cancel, skip, tmp/
         chains/<chain>.json               which runs were asked together
         results/<key>/                    result.json, <table>.json or .parquet, exports/, and until it is there:

@@ -142,7 +142,7 @@ def _columns(figures: Mapping[str, Any]) -> Component:
 
 def _rows_of(known: Mapping[str, Any]) -> Component:
     """The table itself, asked for by page; columns go by their place, since a name may hold anything."""
-    columns = [_grid_column(f"c{place}", column) for place, column in enumerate(known["columns"])]
+    columns = [grid_column(f"c{place}", column) for place, column in enumerate(known["columns"])]
     # Cells out of sight are left out where there are many columns: a hundred rows of them would be 20,000 elements.
     options = {"suppressColumnVirtualisation": len(columns) <= _MANY_COLUMNS}
     height = min(_GRID_HEIGHT, 42 + 34 * max(known["rows"], 1))
@@ -151,7 +151,7 @@ def _rows_of(known: Mapping[str, Any]) -> Component:
     return blocks.section(blocks.heading("Rows", said), drawn)
 
 
-def _grid_column(field: str, column: Mapping[str, Any]) -> dict[str, Any]:
+def grid_column(field: str, column: Mapping[str, Any]) -> dict[str, Any]:
     drawn: dict[str, Any] = {"field": field, "headerName": column["name"], "minWidth": _WIDTHS.get(column["kind"], 124)}
     if column["kind"] in NUMERIC:
         scale = re.fullmatch(r"DECIMAL\(\d+,\s*(\d+)\)", column["sql"])

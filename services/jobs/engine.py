@@ -155,6 +155,11 @@ class Engine:
         lane = lanes.QUICK if rows <= 500_000 else lanes.HEAVY
         return self.submit(workspace, [self._other(workspace, "export", asked, "Export", lane)])[0]
 
+    def order(self, workspace: Workspace, asked: dict[str, Any], rows: int) -> Record:
+        """Sort the `rows` rows of a dataset once, for pages deep in the order: `{"dataset", "where", "sort"}`."""
+        title = f"Sorting {rows:,} rows"
+        return self.submit(workspace, [self._other(workspace, "order", asked, title, lanes.QUICK)])[0]
+
     @staticmethod
     def _other(workspace: Workspace, task: str, asked: dict[str, Any], title: str, lane: str) -> Record:
         return Record(

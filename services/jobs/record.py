@@ -31,7 +31,7 @@ class Record:
 
     id: str
     visitor: str
-    task: str  # "analysis", "ingest" or "export"
+    task: str  # "analysis", "ingest", "export" or "order"
     slug: str  # the analysis', or the task's own name
     title: str
     dataset: str | None

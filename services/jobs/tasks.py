@@ -1,4 +1,4 @@
-"""What a job can be: an analysis, the way in of a file, the way out of a table."""
+"""What a job can be: an analysis, the way in of a file, the way out of a table, the order of its rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def perform(job: Record, folder: Path, spill: Path, say: Say) -> dict[str, Any]:
     """Do what the record asks and return what it adds to the record: outcome, rows used."""
     workspace = Workspace(folder.parent.parent)
     buffer = min(BUFFER_MB, max(48, (job.ceiling_mb or 1_000) * 2 // 5))
-    return {"analysis": _analyse, "ingest": _take_in, "export": _export}[job.task](job, workspace, spill, say, buffer)
+    tasks = {"analysis": _analyse, "ingest": _take_in, "export": _export, "order": _order}
+    return tasks[job.task](job, workspace, spill, say, buffer)
 
 
 def _analyse(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: int) -> dict[str, Any]:
@@ -126,6 +127,21 @@ def _export(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: in
     target.parent.mkdir(exist_ok=True)
     export.write(stored, job.params, target, spill=spill, memory_mb=buffer)
     return {"outcome": target.name}
+
+
+def _order(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: int) -> dict[str, Any]:
+    """Sort the rows of a dataset once, so that any page of them is at hand."""
+    from services.explore import order
+
+    say(progress=[0, 100, job.title])
+    made = order.build(
+        workspace.dataset(job.params["dataset"]),
+        job.params,
+        lambda share: say(progress=[round(100 * share), 100, job.title]),
+        spill=spill,
+        memory_mb=buffer,
+    )
+    return {"outcome": made.stem}
 
 
 def key_of(task: str, asked: dict[str, Any]) -> str:

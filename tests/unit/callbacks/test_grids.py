@@ -18,6 +18,7 @@ from dashapp.settings import Settings
 from services.errors import DataError
 from services.workspace import new_id
 from tests.unit.services.jobs.stage import stock
+from tests.waiting import until
 
 FRAME = pd.DataFrame(
     {
@@ -74,3 +75,25 @@ def test_no_more_is_sent_at_once_than_a_thousand_rows(known: dict[str, Any], tmp
     many = stock(here, pd.DataFrame({"n": range(3_000)}))
     rows, count = grids.of_dataset(many, {"startRow": 500, "endRow": 3_000})
     assert (len(rows), rows[0], count) == (1_000, {"c0": 500}, 3_000)
+
+
+def test_a_filter_besides_the_grids_own_holds_as_well(known: dict[str, Any]) -> None:
+    asked = {"startRow": 0, "endRow": 9, "filterModel": {"c0": {"type": "notBlank"}}}
+    rows, count = grids.of_dataset(known, asked, {"FILE": {"type": "greaterThan", "filter": 1}, "a.b": "tea"})
+    assert ([row["c1"] for row in rows], count) == ([3], 1)
+
+
+def test_rows_deep_in_a_large_order_wait_for_a_job_and_say_so(
+    known: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grids.order, "FEW", 3)
+    monkeypatch.setattr(grids.order, "DEEP", 3)
+    deep = {"startRow": 2, "endRow": 4, "sortModel": [{"colId": "c1", "sort": "desc"}]}
+    with pytest.raises(grids.Sorting) as first:
+        grids.of_dataset(known, deep)
+    assert (first.value.said, first.value.count) == ("Sorting 4 rows", 4)
+    house, here = grids.house(), grids.workspace()
+    (job,) = [each for each in house.engine.mine(here) if each.task == "order"]
+    until(lambda: not house.engine.get(here, job.id).is_live)
+    rows, count = grids.of_dataset(known, deep)
+    assert ([row["c1"] for row in rows], count) == ([2, 1], 4)
