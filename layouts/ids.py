@@ -157,3 +157,24 @@ def remove(dataset: Any) -> dict[str, Any]:
 def delete(step: Any) -> dict[str, Any]:
     """On the way to deleting everything: ask, keep, sure."""
     return {"type": "delete", "step": step}
+
+
+# The profile of a table.
+VERDICT = "verdict"  # Div: the sentence about its quality
+ALERTS = "alerts"  # Div: what is odd about it
+FIND = "find-column"  # Input: assets/profile.js narrows the table of columns by it
+
+
+def ignore(dataset: Any, alert: Any, does: Any) -> dict[str, Any]:
+    """What hides an alert of a dataset, or shows it again."""
+    return {"type": "ignore", "dataset": dataset, "alert": alert, "does": does}
+
+
+def shaded(column: Any) -> dict[str, Any]:
+    """The histogram of a column with its outliers, in the side panel."""
+    return {"type": "shaded", "column": column}
+
+
+def relations(dataset: Any, kind: Any) -> dict[str, Any]:
+    """A picture of how the columns of a dataset go together."""
+    return {"type": "relations", "dataset": dataset, "kind": kind}
