@@ -12,15 +12,17 @@ from dash import ALL, MATCH, Dash, Input, Output, State, ctx, html
 from dash.exceptions import PreventUpdate
 from flask import request
 
+from callbacks import profile
 from callbacks.house import house, workspace
 from layouts import ids, places, runs, theme
 from layouts.pages import data, home
 from layouts.pages import settings as settings_page
 from layouts.shell import DatasetLink, dataset_chip
-from services import datasets, params
+from services import alerts, datasets, params
 from services import runs as past
 from services.analysis import Shape, find_all
 from services.errors import NotFound, ParamError
+from services.quality import quality
 from services.samples import SAMPLES
 
 
@@ -70,7 +72,7 @@ def register(app: Dash) -> None:
             raise PreventUpdate
         try:
             with theme.drawn_in(look()):
-                return data.column_panel(_column(known["id"], name))
+                return profile.panel(known["id"], name)
         except NotFound:  # the dataset was removed, or its figures are damaged: the page says so when it is next opened
             raise PreventUpdate from None
 
@@ -207,5 +209,6 @@ def _data(dataset: str | None = None, **_: Any) -> html.Div:
     with theme.drawn_in(look()):
         return data.page(
             known, figures, datasets.each(here), SAMPLES, settings.upload_limit_mb, slots,
-            is_ephemeral=house().is_ephemeral,
+            quality=quality(figures, known), odd=alerts.alerts(figures),
+            hidden=alerts.ignored(here.dataset(known["id"])), is_ephemeral=house().is_ephemeral,
         )  # fmt: skip

@@ -21,7 +21,7 @@ from flask import Flask, Response, has_request_context, jsonify, request, send_f
 from flask_caching import Cache
 from werkzeug.exceptions import HTTPException
 
-from callbacks import analyses, chains, explore, exports, files, grids, health, intake, my_runs, pulse, running
+from callbacks import analyses, chains, explore, exports, files, grids, health, intake, my_runs, profile, pulse, running
 from callbacks import settings as settings_page
 from callbacks.house import NAME, House, is_refused, told
 from dashapp.sessions import Sessions
@@ -98,7 +98,7 @@ def create_app(settings: Settings) -> Dash:
         serve_locally=True,
     )
     app.layout = _layout
-    for part in (intake, analyses, explore, grids, running, exports, my_runs, chains, settings_page):
+    for part in (intake, profile, analyses, explore, grids, running, exports, my_runs, chains, settings_page):
         part.register(app)
     for part in (explore, pulse, files, my_runs, health):
         server.register_blueprint(part.routes)

@@ -140,10 +140,12 @@ def heatmap(
     texts: Sequence[Sequence[str]] | None = None,
     scale: Scale = "sequential",
     hover: str | None = None,
+    ends: tuple[float, float] | None = None,
 ) -> Figure:
     """Colour a table of numbers and write each into its cell; an absent one stays empty.
 
-    Diverging is symmetric around nothing; `hover` is a plotly hover template.
+    Diverging is symmetric around nothing; `hover` is a plotly hover template; `ends` are those of
+    the scale where they are not the least and the greatest number.
     """
     colours = theme.palette()
     ramp = getattr(colours, scale)
@@ -153,6 +155,7 @@ def heatmap(
     if scale == "diverging":
         high = max(abs(low), abs(high)) or 1.0
         low = -high
+    low, high = ends or (low, high)
     spread = (high - low) or 1.0
     # As many numbers as fit are read; beyond that the colour and the hover must do.
     written = len(x) <= 24

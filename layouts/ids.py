@@ -186,3 +186,24 @@ def unfilter(column: Any) -> dict[str, Any]:
 def chart(name: Any) -> dict[str, Any]:
     """A control of the chart."""
     return {"type": "chart", "name": name}
+
+
+# The profile of a table.
+VERDICT = "verdict"  # Div: the sentence about its quality
+ALERTS = "alerts"  # Div: what is odd about it
+FIND = "find-column"  # Input: assets/profile.js narrows the table of columns by it
+
+
+def ignore(dataset: Any, alert: Any, does: Any) -> dict[str, Any]:
+    """What hides an alert of a dataset, or shows it again."""
+    return {"type": "ignore", "dataset": dataset, "alert": alert, "does": does}
+
+
+def shaded(column: Any) -> dict[str, Any]:
+    """The histogram of a column with its outliers, in the side panel."""
+    return {"type": "shaded", "column": column}
+
+
+def relations(dataset: Any, kind: Any) -> dict[str, Any]:
+    """A picture of how the columns of a dataset go together."""
+    return {"type": "relations", "dataset": dataset, "kind": kind}

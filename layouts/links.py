@@ -14,3 +14,9 @@ def rows(dataset: str, where: Mapping[str, Any] | None = None, **more: str) -> s
     if where:
         asked["where"] = json.dumps(where, ensure_ascii=False, separators=(",", ":"))
     return f"/explore?{urlencode(asked)}"
+
+
+def cleaning(dataset: str, remedy: Mapping[str, Any]) -> str:
+    """Where an alert is mended: the step of the cleaning recipe, filled in."""
+    said = json.dumps(remedy, ensure_ascii=False, separators=(",", ":"), default=str)
+    return f"/cleaning?{urlencode({'dataset': dataset, 'add': said})}"

@@ -43,12 +43,12 @@ def _is_key(column: ColumnType) -> bool:
     return column.kind == "integer" or column.is_text
 
 
-_KEY = _set("id no number nr key code num")
+KEY = _set("id no number nr key code num")
 _RULES: dict[str, _Rule] = {
     "customer": _Rule(
         _is_key,
         _set("customer client user member household buyer account shopper cust customerid userid clientid"),
-        _KEY,
+        KEY,
         _set("name age segment type since city country state region gender email phone date group count"),
     ),
     "date": _Rule(
@@ -64,32 +64,32 @@ _RULES: dict[str, _Rule] = {
         _set("net gross order line sale price"),
         _set("quantity qty discount tax unit count id number no items pieces shipping disc"),
     ),
-    "quantity": _Rule(lambda c: c.is_number, _set("quantity qty units pieces"), _set("sold ordered"), _KEY),
+    "quantity": _Rule(lambda c: c.is_number, _set("quantity qty units pieces"), _set("sold ordered"), KEY),
     "price": _Rule(
-        lambda c: c.is_number, _set("price unitprice"), _set("unit item each"), _set("total discount") | _KEY
+        lambda c: c.is_number, _set("price unitprice"), _set("unit item each"), _set("total discount") | KEY
     ),
     "order": _Rule(
         _is_key,
         _set("order invoice transaction receipt basket bill ticket orderid invoiceno transactionid"),
-        _KEY,
+        KEY,
         _set("date type status amount total value customer day time method channel line"),
     ),
     "item": _Rule(
         _is_key,
         _set("item product sku article stockcode description"),
-        _set("name") | _KEY,
+        _set("name") | KEY,
         _set("price count quantity qty amount total"),
     ),
     "target": _Rule(lambda _: True, _set("target label class churn outcome y")),
     "text": _Rule(
         lambda c: c.kind == "text",
         _set("text review comment feedback message body abstract sentence content description"),
-        never=_KEY,
+        never=KEY,
     ),
     "value": _Rule(
         lambda c: c.is_number,
         _set("value sales revenue count amount demand births passengers volume price"),
-        never=_KEY,
+        never=KEY,
     ),
     "group": _Rule(
         lambda c: c.is_text, _set("group segment category region country store channel type department city")

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import uuid
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,6 +103,12 @@ class Columns:
                 f"SELECT {wanted} FROM {source} WHERE file_row_number IN ({chosen}) ORDER BY file_row_number"
             ).df()
 
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Ask many questions over one connection: opening one takes longer than most answers."""
+        with self._opened() as con:
+            yield Session(con, self._bind)
+
     def slice(self, start: int, stop: int) -> list[tuple[Any, ...]]:
         """Rows `start` to `stop` (half open) in the table's order, as plain tuples."""
         source = f"read_parquet({duck.literal(self.path.resolve())}, file_row_number=true)"
@@ -139,6 +145,25 @@ class Columns:
         with duck.connection(self.path.parent, *folders, spill=self.spill, memory_mb=self.memory_mb) as con:
             con.execute(f"CREATE TEMP VIEW rows AS SELECT * FROM read_parquet({duck.literal(self.path.resolve())})")
             yield con
+
+
+@dataclass(frozen=True)
+class Session:
+    """Questions to one table, each as `Columns.fetch` takes it."""
+
+    _con: DuckDBPyConnection
+    _bind: Callable[[str, Mapping[str, Any]], tuple[str, dict[str, Any]]]
+
+    def fetch(self, sql: str, **names: Any) -> list[tuple[Any, ...]]:
+        return self._asked(sql, names).fetchall()
+
+    def arrays(self, sql: str, **names: Any) -> dict[str, Any]:
+        """The answer as numpy arrays by name, masked where values are missing."""
+        return self._asked(sql, names).fetchnumpy()
+
+    def _asked(self, sql: str, names: Mapping[str, Any]) -> Any:
+        text, values = self._bind(sql, names)
+        return self._con.execute(text, values or None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,28 +7,21 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dash import html
+from dash import dcc, html
 from dash.development.base_component import Component
 
-from layouts import blocks, charts, ids, runs, states, tables, words
+from layouts import blocks, charts, data_tabs, findings, ids, relations, runs, states, tables, words
+from layouts.column_panel import ICONS, KINDS, different, names_something, value
 from layouts.icons import icon
-from layouts.pages.home import intake, sample_table, spread
-from services import roles
+from layouts.pages.home import intake, sample_table
+from services.alerts import Alert
+from services.quality import Quality
 from services.samples import Sample
 from services.schema import NUMERIC, TEXTUAL
 
 _MANY_COLUMNS = 30
 _WIDTHS = {"datetime": 172, "text": 160}  # of a column of the grid at least, in pixels
 _GRID_HEIGHT = 422
-
-_ICONS = {
-    "integer": "hash", "decimal": "hash", "flag": "toggle-left", "date": "calendar", "datetime": "calendar",
-    "text": "type", "category": "tag", "identifier": "key-round",
-}  # fmt: skip
-_KINDS = {
-    "integer": "Whole number", "decimal": "Decimal", "flag": "Yes or no", "date": "Date", "datetime": "Date and time",
-    "text": "Text", "category": "Category", "identifier": "Identifier",
-}  # fmt: skip
 
 
 def missing() -> html.Div:
@@ -66,18 +59,25 @@ def page(
     limit_mb: int,
     slots: Sequence[Component],
     *,
+    quality: Quality,
+    odd: Sequence[Alert],
+    hidden: Sequence[str] = (),
     is_ephemeral: bool = False,
 ) -> html.Div:
     """Lay out the profile, then the tables of this visitor, then the way in."""
     cells = figures["rows"] * len(figures["columns"])
     empty = sum(column["missing"] for column in figures["columns"])
-    rows, notes = words.plural(figures["rows"], "row"), known["notes"]
-    read = f"What is in it · all {rows} · {words.duration(figures['seconds'])} · read as {_read_as(known)}"
+    notes = known["notes"]
+    read = (
+        f"What is in it, and what is odd about it · all {words.plural(figures['rows'], 'row')} · "
+        f"{words.duration(figures['seconds'])} · read as {_read_as(known)}"
+    )
     caveats = [html.A(words.plural(len(notes), "caveat"), href="#caveats", className="text-link")] if notes else []
     page = blocks.page(
         blocks.header(known["name"], read),
-        blocks.lede(_lede(figures, empty, known)),
-        blocks.provenance(blocks.badge("All rows", "rows"), *caveats),
+        data_tabs.tabs(known["id"], "/data"),
+        html.Div(verdict(quality, odd, hidden), id=ids.VERDICT),
+        blocks.provenance(blocks.badge("All rows", "rows"), *caveats, findings.measured(quality)),
         blocks.facts(
             blocks.fact("Rows", words.count(figures["rows"])),
             blocks.fact("Columns", words.count(len(figures["columns"]))),
@@ -86,9 +86,17 @@ def page(
             blocks.fact("In memory", words.size(known["memory_after"]), f"was {words.size(known['memory_before'])}"),
             blocks.fact("On disk", words.size(figures["size_on_disk"]), words.file_of(known)),
         ),
+        html.Section(findings.section(known["id"], odd, hidden), id=ids.ALERTS, className="section"),
         blocks.section(
-            blocks.heading("Columns", f"{len(figures['columns'])}, click one for its figures"), _columns(figures)
+            blocks.heading(
+                "Columns",
+                f"{len(figures['columns'])}, click one for its figures",
+                actions=[_find()] if len(figures["columns"]) > _MANY_COLUMNS else [],
+            ),
+            _columns(figures),
         ),
+        relations.missing_together(figures),
+        relations.correlations(known["id"], figures),
         _rows_of(known),
         blocks.caveats(notes) if notes else None,
         blocks.section(blocks.heading("Your tables", str(len(others))), _tables(others, known["id"])),
@@ -115,15 +123,16 @@ def _read_as(known: Mapping[str, Any]) -> str:
     return f"{known['encoding']}, {delimiter}"
 
 
-def _lede(figures: Mapping[str, Any], empty: int, known: Mapping[str, Any]) -> str:
-    full = sum(column["missing"] == 0 for column in figures["columns"])
-    total = len(figures["columns"])
-    said = "Every cell is filled" if not empty else f"{full} of {total} columns are complete"
-    twice = figures["duplicates"]
-    said += ", no row comes twice." if not twice else f", {words.plural(twice, 'row repeats', 'rows repeat')} another."
-    if known["rejected"]:
-        said += f" {words.plural(known['rejected'], 'line')} could not be read."
-    return said
+def verdict(quality: Quality, odd: Sequence[Alert], hidden: Sequence[str]) -> Component:
+    """How good the table is; alerts that were hidden do not count."""
+    return findings.verdict(quality, [alert for alert in odd if alert.key not in hidden])
+
+
+def _find() -> Component:
+    """Narrow the columns to those whose name has these letters; assets/profile.js does it at once."""
+    return dcc.Input(
+        id=ids.FIND, type="search", placeholder="Find a column", className="form-control find", autoComplete="off"
+    )
 
 
 def _columns(figures: Mapping[str, Any]) -> Component:
@@ -137,7 +146,7 @@ def _columns(figures: Mapping[str, Any]) -> Component:
         tables.Column(title="High", look="quiet-number"),
     ]
     rows = [_row(column, figures["rows"]) for column in figures["columns"]]
-    return tables.table(columns, rows, caption="Columns")
+    return tables.table(columns, rows, caption="Columns", id="columns")
 
 
 def _rows_of(known: Mapping[str, Any]) -> Component:
@@ -156,7 +165,7 @@ def grid_column(field: str, column: Mapping[str, Any]) -> dict[str, Any]:
     if column["kind"] in NUMERIC:
         scale = re.fullmatch(r"DECIMAL\(\d+,\s*(\d+)\)", column["sql"])
         number = f"d3.format(',.{scale[1]}f')(params.value)" if scale else "d3.format(',')(params.value)"
-        if column["kind"] == "integer" and _names_something(column["name"]):
+        if column["kind"] == "integer" and names_something(column["name"]):
             number = "params.value + ''"
         # A number that is too long for the browser comes as text, and is shown as it stands.
         written = f"params.value == null ? '' : params.value === params.value + '' ? params.value : {number}"
@@ -168,7 +177,7 @@ def grid_column(field: str, column: Mapping[str, Any]) -> dict[str, Any]:
 
 def _row(column: Mapping[str, Any], rows: int) -> list[Any]:
     name = html.Button(
-        [icon(_ICONS[column["type"]], label=_KINDS[column["type"]]), html.Span(column["name"])],
+        [icon(ICONS[column["type"]], label=KINDS[column["type"]]), html.Span(column["name"])],
         id=ids.column(column["name"]), className="column-name", type="button",
     )  # fmt: skip
     share = column["missing"] / rows if rows else 0
@@ -182,7 +191,7 @@ def _row(column: Mapping[str, Any], rows: int) -> list[Any]:
         name,
         _shape(column),
         empty,
-        words.count(column["distinct"]),
+        different(column),
         low,
         html.Span(middle, className="clip"),
         high,
@@ -194,23 +203,7 @@ def _shape(column: Mapping[str, Any]) -> Component:
         return charts.spark(column["histogram"]["counts"])
     if column["type"] in {"category", "flag"} and column.get("top"):
         return charts.spark([count for _, count in column["top"]])
-    return html.Span(_KINDS[column["type"]], className="quiet")
-
-
-def value(number: Any, column: Mapping[str, Any]) -> str:
-    """A figure of a column as people read it: dates as dates, whole numbers whole."""
-    if number is None:
-        return words.NONE
-    if isinstance(number, str):
-        return words.day(dt.date.fromisoformat(number[:10]))
-    if column["type"] == "integer" and float(number).is_integer():
-        return str(int(number)) if _names_something(column["name"]) else words.count(number)
-    return words.number_of(number, 2) if abs(number) >= 0.01 or number == 0 else words.short(number)
-
-
-def _names_something(name: str) -> bool:
-    """Whether a number is an id: nobody parts the thousands of an order number."""
-    return bool({"id", "no", "nr", "key", "code", "number", "zip", "year"} & set(roles.words(name)))
+    return html.Span(KINDS[column["type"]], className="quiet")
 
 
 def _tables(others: Sequence[Mapping[str, Any]], current: str) -> Component:
@@ -234,49 +227,3 @@ def _tables(others: Sequence[Mapping[str, Any]], current: str) -> Component:
         name = html.Strong(each["name"]) if each["id"] == current else link
         rows.append([name, words.count(each["rows"]), words.count(len(each["columns"])), made, remove])
     return tables.table(columns, rows, caption="Your tables")
-
-
-def column_panel(column: Mapping[str, Any]) -> html.Aside:
-    """Everything that is known of a column."""
-    kind = _KINDS[column["type"]]
-    filled = words.count(column["count"])
-    body: list[Any] = []
-    if column.get("histogram"):
-        body.append(spread(column, "How it is spread", f"{filled} values"))
-    body.append(blocks.pairs(_figures(column)))
-    if column.get("top"):
-        top = max(count for _, count in column["top"]) or 1
-        rows = [[str(name), tables.bar(count / top, words.count(count))] for name, count in column["top"]]
-        heads = [tables.Column(title="Value", look="name"), tables.Column(title="Rows", look="number")]
-        body += [
-            html.H3("Most frequent"),
-            tables.table(heads, rows, caption=f"Most frequent values of {column['name']}"),
-        ]
-    close = html.Button(
-        icon("x", size=18), id=ids.column("*"), className="icon-button", type="button", **{"aria-label": "Close"}
-    )
-    title = html.Span([icon(_ICONS[column["type"]]), html.Span(column["name"])], className="column-name")
-    return blocks.side_panel(title, f"{kind} · {filled} filled", close, body, label=f"Figures of {column['name']}")
-
-
-def _figures(column: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    if column.get("mean") is not None:
-        sd = column.get("sd")
-        spread_ = f" ± {words.number_of(sd)}" if sd is not None else ""
-        found.append(("Mean ± sd", f"{words.number_of(column['mean'])}{spread_}"))
-        quartiles = [value(column.get(name), column) for name in ("q1", "median", "q3")]
-        found.append(("Quartiles", " · ".join(quartiles)))
-    if column.get("min") is not None:
-        found.append(("Lowest, highest", f"{value(column['min'], column)}, {value(column['max'], column)}"))
-    if column.get("sum") is not None:
-        found.append(("Sum", value(column["sum"], column)))
-    for name, said in (("zeros", "Zero"), ("negatives", "Negative"), ("true", "Yes"), ("false", "No")):
-        if column.get(name) is not None:
-            found.append((said, words.count(column[name])))
-    if column.get("shortest") is not None:
-        found.append(("Shortest, longest", f"{column['shortest']}, {column['longest']} characters"))
-    found += [("Empty", words.count(column["missing"])), ("Distinct", words.count(column["distinct"]))]
-    if column.get("skewness") is not None:
-        found.append(("Skewness", words.number_of(column["skewness"])))
-    return found
