@@ -29,6 +29,7 @@ ROUTES = {
     ("PATCH", "/_uploads/<upload>"): (("{upload}",), {}),
     ("HEAD", "/_uploads/<upload>"): (("{upload}",), {}),
     ("DELETE", "/_uploads/<upload>"): (("{upload}",), {}),
+    ("POST", "/_uploads/<upload>/read"): (("{upload}",), {}),
     ("GET", "/_files/<key>/<name>"): (("{answer}", "{export}"), {}),
     ("POST", "/_jobs/<job>/cancel"): (("{done}",), {}),
     ("POST", "/_jobs/<job>/skip"): (("{early}",), {"step": "Model 1"}),
@@ -37,7 +38,7 @@ ROUTES = {
 }
 LISTS = ("/_runs/delete", "/_runs/restore")
 # Routes that take no id: what they answer is the asking visitor's own, or everybody's.
-PLAIN = {"/_uploads", "/_pulse", "/_disk", "/_cleanup", "/_runs", "/healthz", "/readyz", *LISTS}
+PLAIN = {"/_uploads", "/_uploads/reading", "/_pulse", "/_disk", "/_cleanup", "/_runs", "/healthz", "/readyz", *LISTS}
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +135,7 @@ CONTROLS: tuple[dict[str, Any], ...] = (
     {"action": "run", "slug": "battery", "dataset": "{dataset}", "params": {"item": "item"}},
     {"action": "upload", "slug": "ingest", "upload": "{upload}"},
     {"action": "attach", "slug": "battery", "dataset": "{dataset}", "job": "{done}"},
+    {"action": "attach", "slug": "ingest", "dataset": None, "job": "{done}"},
     {"action": "attach", "slug": "battery", "dataset": "{dataset}", "job": "{early}", "told": "{early}"},
 )
 
