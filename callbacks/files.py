@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import socket
 import threading
 import time
@@ -37,7 +38,10 @@ def create() -> Response:
     if length is None:
         raise FileRefused("The size of the file was not said. Upload it again.")
     name = meta.get("filename", "table.csv")
-    upload = uploads.create(workspace(), name, length, limit_mb=house().settings.upload_limit_mb)
+    settings = house().settings
+    upload = uploads.create(
+        workspace(), name, length, limit_mb=settings.upload_limit_mb, quota_mb=settings.visitor_quota_mb
+    )
     return Response(status=201, headers={**_TUS, "Location": f"/_uploads/{upload.id}"})
 
 
@@ -61,7 +65,7 @@ def append(upload: str) -> Response:
         line.settimeout(SILENCE)
     try:
         with _turn():
-            end = uploads.append(found, offset, _blocks())
+            end = uploads.append(found, offset, _blocks(), _digest())
     except Busy:
         if line is not None:  # else gunicorn reads the rest, for seconds, from a line that may be silent
             with suppress(OSError):
@@ -113,6 +117,17 @@ def _blocks() -> Iterator[bytes]:
 def _number(header: str) -> int | None:
     text = request.headers.get(header, "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None
+
+
+def _digest() -> bytes | None:
+    """The SHA-256 of this part, where the browser could make one: outside HTTPS it cannot."""
+    kind, _, text = request.headers.get("Upload-Checksum", "").partition(" ")
+    if kind != "sha256":
+        return None
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return b""  # of nothing: the part is refused, and sent again
 
 
 def _metadata(header: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ from typing import Any
 from dash.background_callback.managers import BaseBackgroundCallbackManager
 from dash.background_callback.managers.diskcache_manager import DiskcacheManager
 
+from callbacks import incoming
 from callbacks.house import house, workspace
 from services import datasets, runs
 from services.errors import Expected, NotFound
@@ -113,13 +114,7 @@ def _begin(control: dict[str, Any]) -> str:
                 engine.note(f"asked {control['asked']}", job, ASKED_KEPT)
             return job
         case "upload":
-            from services import uploads
-
-            upload = uploads.get(here, control.get("upload", ""))
-            if not upload.is_complete:
-                raise NotFound(f"“{upload.name}” has not arrived whole. Upload it again.")
-            asked = {"upload": upload.id, "name": upload.name}
-            return engine.take_in(here, asked, f"Reading {upload.name}", upload.weight).id
+            return incoming.read(engine, here, control.get("upload", "")).id
         case "sample":
             from services import samples
 
@@ -138,6 +133,8 @@ def _attached(control: dict[str, Any]) -> str | None:
     """
     here, engine = workspace(), house().engine
     since = float(control.get("since") or 0)
+    if control.get("slug") == "ingest" and is_id(control.get("job")):  # one of several files: the page opens this one
+        return control["job"] if control["job"] != control.get("told") else None
     if control.get("slug") == "ingest":
         newest = next((job for job in engine.mine(here) if job.task == "ingest"), None)
         return newest.id if newest and (newest.is_live or (newest.ended or 0) > since) else None

@@ -21,7 +21,21 @@ from flask import Flask, Response, has_request_context, jsonify, request, send_f
 from flask_caching import Cache
 from werkzeug.exceptions import HTTPException
 
-from callbacks import analyses, chains, explore, exports, files, grids, health, intake, my_runs, profile, pulse, running
+from callbacks import (
+    analyses,
+    chains,
+    explore,
+    exports,
+    files,
+    grids,
+    health,
+    incoming,
+    intake,
+    my_runs,
+    profile,
+    pulse,
+    running,
+)
 from callbacks import settings as settings_page
 from callbacks.house import NAME, House, is_refused, told
 from dashapp.sessions import Sessions
@@ -29,8 +43,8 @@ from dashapp.settings import Settings
 from layouts import ids, states
 from layouts.places import navigation
 from layouts.shell import shell
-from services import disk, eviction, memory, room, runs, serving
-from services.errors import Busy, DoesNotFit, Expected, FileRefused, Foreign, NotFound, OutOfStep, QueueFull
+from services import disk, eviction, memory, room, runs, serving, uploads
+from services.errors import Busy, Damaged, DoesNotFit, Expected, FileRefused, Foreign, NotFound, OutOfStep, QueueFull
 from services.jobs import lanes
 from services.jobs.engine import Engine
 from services.jobs.supervisor import Bounds
@@ -45,7 +59,8 @@ MOST_BODY = 24 << 20  # a chunk of an upload is 8 MB; no request needs more
 log = logging.getLogger(NAME)
 
 _STATUS: dict[type[Expected], int] = {
-    Foreign: 403, NotFound: 404, OutOfStep: 409, FileRefused: 413, Busy: 423, QueueFull: 429, DoesNotFit: 507,
+    Foreign: 403, NotFound: 404, OutOfStep: 409, FileRefused: 413, Busy: 423, QueueFull: 429,
+    Damaged: 460, DoesNotFit: 507,
 }  # fmt: skip
 
 
@@ -100,7 +115,7 @@ def create_app(settings: Settings) -> Dash:
     app.layout = _layout
     for part in (intake, profile, analyses, explore, grids, running, exports, my_runs, chains, settings_page):
         part.register(app)
-    for part in (explore, pulse, files, my_runs, health):
+    for part in (explore, pulse, files, incoming, my_runs, health):
         server.register_blueprint(part.routes)
     _answer_errors(server)
     _refuse_foreigners(server)
@@ -302,6 +317,7 @@ class _Timer:
         if self._is_time("purge", 60):
             for visitor in here.home.workspaces():
                 runs.purge(here.engine, visitor, time.time())
+                uploads.clear(visitor, incoming.given_up(here.engine, visitor))
         if self._is_time("forget", 3_600):
             awaited = {job.params.get("upload") for _, job in here.engine.live() if job.task == "ingest"}
             eviction.forget(here.home, days=here.settings.keep_days, now=time.time(), awaited=awaited)

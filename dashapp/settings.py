@@ -39,6 +39,9 @@ class Settings:
     evict_every_s: int = _setting(300, "Seconds between two looks for what can be evicted.", low=1)
     results_budget_mb: int = _setting(2_000, "Disk that large tables, exports and kept steps may take together.")
     upload_limit_mb: int = _setting(2_000, "Largest file that may be uploaded, in MB of a million bytes.", low=1)
+    visitor_quota_mb: int = _setting(
+        0, "What one visitor's tables and uploads may take on disk, in MB of a million bytes; 0: as much as there is."
+    )
     ephemeral_disk: str = _setting(
         "auto", "Whether a restart empties DATA_DIR, which pages then say: yes, no, or auto to tell by the platform."
     )

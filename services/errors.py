@@ -49,6 +49,10 @@ class OutOfStep(Expected):
     """A part of a file does not follow what is here: who sends it asks where that ends, and goes on from there."""
 
 
+class Damaged(Expected):
+    """A part of a file is not what was sent: nothing of it is kept, and it is to be sent again."""
+
+
 class Foreign(Expected):
     """Who asks is not one of our own pages."""
 

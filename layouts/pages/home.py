@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dash import dcc, html
+from dash import html
 from dash.development.base_component import Component
 
 from layouts import blocks, cards, charts, ids, runs, states, tables, words
+from layouts.intake import intake
 from layouts.places import Place, place
 from services.jobs.record import Record
 from services.samples import Sample
-from services.uploads import ACCEPTED_SAID
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,26 +68,6 @@ def nowhere(slots: Sequence[Component]) -> html.Div:
         *slots,
         *runs.places(),
     )  # fmt: skip
-
-
-def intake(limit_mb: int, fine: str | None = None) -> html.Div:
-    """Where files come in, and the run that reads them."""
-    browse = html.Label(
-        ["Browse files", dcc.Input(type="file", id="browse", className="visually-hidden")],
-        className="btn btn-primary", htmlFor="browse",
-    )  # fmt: skip
-    return html.Div(
-        [
-            cards.drop_zone(
-                f"{ACCEPTED_SAID}. Up to {limit_mb / 1000:g}\u202fGB each.",
-                [browse],
-                fine=fine,
-            ),
-            html.Div(id="upload", className="upload-slot", role="status"),
-            *runs.places(),
-        ],
-        className="intake",
-    )
 
 
 def sample_table(samples: Sequence[Sample]) -> Component:

@@ -29,6 +29,7 @@ ROUTES = {
     ("PATCH", "/_uploads/<upload>"): (("{upload}",), {}),
     ("HEAD", "/_uploads/<upload>"): (("{upload}",), {}),
     ("DELETE", "/_uploads/<upload>"): (("{upload}",), {}),
+    ("POST", "/_uploads/<upload>/read"): (("{upload}",), {}),
     ("GET", "/_files/<key>/<name>"): (("{answer}", "{export}"), {}),
     ("POST", "/_jobs/<job>/cancel"): (("{done}",), {}),
     ("POST", "/_jobs/<job>/skip"): (("{early}",), {"step": "Model 1"}),
@@ -37,7 +38,10 @@ ROUTES = {
 }
 LISTS = ("/_runs/delete", "/_runs/restore")
 # Routes that take no id: what they answer is the asking visitor's own, or everybody's.
-PLAIN = {"/_uploads", "/_pulse", "/_disk", "/_cleanup", "/_runs", "/healthz", "/readyz", *LISTS}
+CHART = "/_explore/chart.csv"  # takes the id of a dataset as a parameter
+PLAIN = {
+    "/_uploads", "/_uploads/reading", "/_pulse", "/_disk", "/_cleanup", "/_runs", "/healthz", "/readyz", CHART, *LISTS,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +112,12 @@ def test_what_is_said_to_everybody_names_nothing_of_anothers(stranger: Inside, t
         assert secret not in said
 
 
+def test_a_chart_of_what_is_anothers_does_not_exist(stranger: Inside, theirs: Prepared) -> None:
+    for dataset in (theirs.dataset, new_id(), *FORGED[:-3]):
+        for more in ("", '&chart={"type":"bar","x":"item"}', "&chart=[[[", '&where={"nobody":1}'):
+            assert stranger.send("GET", f"{CHART}?dataset={quote(dataset, safe='')}{more}")[0] == 404
+
+
 @pytest.mark.parametrize("path", LISTS)
 def test_a_list_of_what_is_anothers_changes_nothing(stranger: Inside, theirs: Prepared, path: str) -> None:
     for jobs in ([theirs.done], [new_id()], *([each] for each in FORGED), *([each] for each in NO_TEXT)):
@@ -134,6 +144,7 @@ CONTROLS: tuple[dict[str, Any], ...] = (
     {"action": "run", "slug": "battery", "dataset": "{dataset}", "params": {"item": "item"}},
     {"action": "upload", "slug": "ingest", "upload": "{upload}"},
     {"action": "attach", "slug": "battery", "dataset": "{dataset}", "job": "{done}"},
+    {"action": "attach", "slug": "ingest", "dataset": None, "job": "{done}"},
     {"action": "attach", "slug": "battery", "dataset": "{dataset}", "job": "{early}", "told": "{early}"},
 )
 

@@ -1,5 +1,6 @@
 """A file comes in by parts, in order, as long as was said, and belongs to one visitor."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from services import uploads
-from services.errors import Busy, DoesNotFit, FileRefused, NotFound, OutOfStep
+from services.errors import Busy, Damaged, DoesNotFit, FileRefused, NotFound, OutOfStep
 from services.uploads import CONTENT, Upload
 from services.workspace import Home, Workspace, new_id
 
@@ -179,3 +180,55 @@ def test_a_removed_or_damaged_upload_is_not_there(workspace: Workspace) -> None:
     for upload in (removed, damaged, empty):
         with pytest.raises(NotFound):
             uploads.get(workspace, upload.id)
+
+
+def test_a_part_is_kept_when_it_is_what_was_sent(workspace: Workspace) -> None:
+    upload = begun(workspace)
+    assert uploads.append(upload, 0, [b"abc", b"de"], hashlib.sha256(b"abcde").digest()) == 5
+    assert (upload.folder / CONTENT).read_bytes() == b"abcde"
+
+
+@pytest.mark.parametrize("digest", [hashlib.sha256(b"abcdx").digest(), b""])
+def test_a_damaged_part_leaves_nothing_and_can_be_sent_again(workspace: Workspace, digest: bytes) -> None:
+    upload = begun(workspace)
+    uploads.append(upload, 0, [b"abcde"])
+    with pytest.raises(Damaged, match="sent again"):
+        uploads.append(upload, 5, [b"fg", b"hij"], digest)
+    assert (upload.folder / CONTENT).read_bytes() == b"abcde"
+    assert uploads.append(upload, 5, [b"fghij"], hashlib.sha256(b"fghij").digest()) == 10
+
+
+def test_half_a_part_with_a_checksum_is_not_kept(workspace: Workspace) -> None:
+    upload = begun(workspace)
+
+    def broken() -> Iterator[bytes]:
+        yield b"abc"
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        uploads.append(upload, 0, broken(), hashlib.sha256(b"abcde").digest())
+    assert upload.offset == 0
+
+
+def test_a_quota_counts_tables_what_arrived_and_what_was_declared(workspace: Workspace) -> None:
+    table = workspace.dataset(new_id())
+    table.mkdir(parents=True)
+    (table / "original").write_bytes(bytes(400_000))
+    first = uploads.create(workspace, "a.csv", 500_000, limit_mb=1, quota_mb=1)
+    uploads.append(first, 0, [bytes(300_000)])
+    with pytest.raises(DoesNotFit) as refused:
+        uploads.create(workspace, "b.csv", 200_000, limit_mb=1, quota_mb=1)
+    assert refused.value.message == (
+        "“b.csv” has 0.2 MB, and your tables take 0.9 MB of the 1 MB you may store here. "
+        "Remove tables you do not need, then choose it again."
+    )
+    uploads.remove(first)
+    uploads.create(workspace, "b.csv", 200_000, limit_mb=1, quota_mb=1)
+    other = Workspace(workspace.folder.parent / new_id())
+    uploads.create(other, "c.csv", 900_000, limit_mb=1, quota_mb=1)
+
+
+def test_only_uploads_that_were_given_up_are_cleared(workspace: Workspace) -> None:
+    gone, kept = begun(workspace), begun(workspace)
+    uploads.clear(workspace, {gone.id, new_id()})
+    assert [folder.name for folder in workspace.each("uploads")] == [kept.id]
