@@ -57,5 +57,5 @@ def _value(value: Any, is_date: bool = False) -> str:
         return "missing"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = str(value)[:10] if is_date else str(value)
+    text = str(value)[:10] if is_date else f"{value:.12g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 40 else f"{text[:39]}…"
