@@ -157,6 +157,8 @@ def _laid_out(
         if len(panels) > 1:
             gap = 0.05
             x_axis["nticks"] = 4
+            if x_axis["type"] == "log":  # three numbers a decade are too many side by side
+                x_axis["tickvals"] = [10**power for power in range(-6, 13)]
             if column:
                 y_axis["showticklabels"] = False
             wide, tall = (1 - gap * (across - 1)) / across, (1 - 0.16 * (down - 1)) / down
