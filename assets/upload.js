@@ -17,6 +17,7 @@
   let items = [];
   let opens = null; // the one of this batch whose table the page opens
   let isAsking = false;
+  let isOpening = false; // the page is about to show the table that was opened
 
   const byId = (id) => document.getElementById(id);
   const zone = () => byId("drop-zone");
@@ -95,7 +96,7 @@
   function button(item, text, act) {
     const made = element("button", "btn btn-outline-secondary btn-sm", text);
     made.type = "button";
-    made.append(element("span", "visually-hidden", `: ${item.name}`));
+    made.append(element("span", "visually-hidden", ` ${item.name}`));
     made.addEventListener("click", act);
     return made;
   }
@@ -129,7 +130,7 @@
         const open = element("a", "text-link", "Open");
         open.href = `/data?dataset=${item.dataset}`;
         open.dataset.nav = "";
-        open.append(element("span", "visually-hidden", `: ${item.name}`));
+        open.append(element("span", "visually-hidden", ` ${item.name}`));
         open.addEventListener("click", () => drop(item));
         actions.append(open, button(item, "Close", () => drop(item)));
       } else {
@@ -220,7 +221,9 @@
   function retries(item, error) {
     const status = error.originalResponse?.getStatus() ?? 0;
     const again = status === 0 || (status >= 500 && status !== 507) || [409, 423, 460].includes(status);
-    if (again && status !== 423) item.upload.options.chunkSize = Math.max(LEAST, item.upload.options.chunkSize / 2);
+    const isPart = error.originalRequest?.getMethod() === "PATCH";
+    const { options } = item.upload;
+    if (again && isPart && status !== 423) options.chunkSize = Math.max(LEAST, options.chunkSize / 2);
     if (again && status === 0) {
       item.said = "Connection lost. Trying again.";
       item.seen = [];
@@ -247,6 +250,9 @@
       onBeforeRequest: (request) => sign(item, request),
       onShouldRetry: (error) => retries(item, error),
       onProgress: (sent, total) => progress(item, sent, total),
+      onChunkComplete() {
+        upload.options.chunkSize = Math.min(CHUNK, 2 * upload.options.chunkSize);
+      },
       onSuccess() {
         item.id = upload.url.split("/").pop();
         become(item, "arrived", "Arrived, waiting to be read");
@@ -300,8 +306,13 @@
   }
 
   /* The first of several opens, where the page can: it shows the run and goes to the table. */
-  function follow(item) {
+  function follow(item, tries = 0) {
+    if (opens === item && !zone() && location.pathname === "/data" && tries < 40) {
+      setTimeout(() => items.includes(item) && follow(item, tries + 1), 250); // the page is on its way
+      return;
+    }
     if (opens === item && zone()) {
+      isOpening = true;
       window.dash_clientside.set_props("state", { children: [] });
       window.dash_clientside.set_props("control", {
         data: { action: "attach", slug: "ingest", dataset: null, upload: item.id, job: item.job, at: Date.now() / 1000 },
@@ -387,6 +398,11 @@
   }
 
   window.datainsights = Object.assign(window.datainsights ?? {}, { arrive });
+
+  window.addEventListener("_dashprivate_pushstate", () => {
+    if (isOpening) window.scrollTo(0, 0);
+    isOpening = false;
+  });
 
   document.addEventListener("change", (event) => {
     if (event.target.id === "browse") {
