@@ -14,7 +14,7 @@ from dash.exceptions import PreventUpdate
 
 from callbacks.house import house, workspace
 from layouts import blocks, ids, words
-from services import datasets, reader, results
+from services import reader, results
 from services.errors import DataError, Evicted, Expected, NotFound
 from services.explore import filters, order
 from services.jobs.tasks import key_of
@@ -30,7 +30,6 @@ Rows = tuple[list[dict[str, Any]], int]
 def register(app: Dash) -> None:
     """Wire every grid that asks for its rows by page."""
     _of_result(app)
-    _of_dataset(app)
 
 
 def _of_result(app: Dash) -> None:
@@ -65,29 +64,6 @@ def _of_result(app: Dash) -> None:
         Input(ids.unpick(MATCH, ALL), "n_clicks"),
         prevent_initial_call=True,
     )
-
-
-def _of_dataset(app: Dash) -> None:
-    @app.callback(
-        Output(ids.rows(MATCH), "getRowsResponse"),
-        Output(ids.rows_said(MATCH), "children"),
-        Input(ids.rows(MATCH), "getRowsRequest"),
-        prevent_initial_call=True,
-    )
-    def rows(asked: dict[str, Any] | None) -> tuple[Any, Any]:
-        """Answer the grid of a dataset."""
-        if asked is None:
-            raise PreventUpdate
-        try:
-            known = datasets.about(workspace(), str(ctx.triggered_id["dataset"]))
-            found, count = of_dataset(known, asked)
-        except Sorting as sorting:
-            return {"rowData": [], "rowCount": sorting.count}, wait(sorting, ids.rows(known["id"]))
-        except Expected as error:
-            return _NONE, error.message
-        if not asked.get("filterModel"):
-            return {"rowData": found, "rowCount": count}, words.count(count)
-        return {"rowData": found, "rowCount": count}, f"{words.count(count)} of {words.count(known['rows'])}"
 
 
 class Sorting(Exception):

@@ -77,16 +77,6 @@ def grid(table: Any) -> dict[str, Any]:
     return {"type": "grid", "table": table}
 
 
-def rows(dataset: Any) -> dict[str, Any]:
-    """The grid that shows the rows of a dataset."""
-    return {"type": "rows", "dataset": dataset}
-
-
-def rows_said(dataset: Any) -> dict[str, Any]:
-    """Where it is said how many of them match."""
-    return {"type": "rows-said", "dataset": dataset}
-
-
 def picked(table: Any) -> dict[str, Any]:
     """Where the filter of a grid is said, and removed."""
     return {"type": "picked", "table": table}

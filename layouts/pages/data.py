@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,17 +10,14 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from layouts import blocks, charts, data_tabs, findings, ids, relations, runs, states, tables, words
-from layouts.column_panel import ICONS, KINDS, different, names_something, value
+from layouts.column_panel import ICONS, KINDS, different, value
 from layouts.icons import icon
 from layouts.pages.home import intake, sample_table
 from services.alerts import Alert
 from services.quality import Quality
 from services.samples import Sample
-from services.schema import NUMERIC, TEXTUAL
 
 _MANY_COLUMNS = 30
-_WIDTHS = {"datetime": 172, "text": 160}  # of a column of the grid at least, in pixels
-_GRID_HEIGHT = 422
 
 
 def missing() -> html.Div:
@@ -97,7 +93,6 @@ def page(
         ),
         relations.missing_together(figures),
         relations.correlations(known["id"], figures),
-        _rows_of(known),
         blocks.caveats(notes) if notes else None,
         blocks.section(blocks.heading("Your tables", str(len(others))), _tables(others, known["id"])),
         blocks.section(
@@ -147,32 +142,6 @@ def _columns(figures: Mapping[str, Any]) -> Component:
     ]
     rows = [_row(column, figures["rows"]) for column in figures["columns"]]
     return tables.table(columns, rows, caption="Columns", id="columns")
-
-
-def _rows_of(known: Mapping[str, Any]) -> Component:
-    """The table itself, asked for by page; columns go by their place, since a name may hold anything."""
-    columns = [grid_column(f"c{place}", column) for place, column in enumerate(known["columns"])]
-    # Cells out of sight are left out where there are many columns: a hundred rows of them would be 20,000 elements.
-    options = {"suppressColumnVirtualisation": len(columns) <= _MANY_COLUMNS}
-    height = min(_GRID_HEIGHT, 42 + 34 * max(known["rows"], 1))
-    drawn = tables.grid(ids.rows(known["id"]), columns, height=height, label="Rows", options=options)
-    said = html.Span(words.count(known["rows"]), id=ids.rows_said(known["id"]))
-    return blocks.section(blocks.heading("Rows", said), drawn)
-
-
-def grid_column(field: str, column: Mapping[str, Any]) -> dict[str, Any]:
-    drawn: dict[str, Any] = {"field": field, "headerName": column["name"], "minWidth": _WIDTHS.get(column["kind"], 124)}
-    if column["kind"] in NUMERIC:
-        scale = re.fullmatch(r"DECIMAL\(\d+,\s*(\d+)\)", column["sql"])
-        number = f"d3.format(',.{scale[1]}f')(params.value)" if scale else "d3.format(',')(params.value)"
-        if column["kind"] == "integer" and names_something(column["name"]):
-            number = "params.value + ''"
-        # A number that is too long for the browser comes as text, and is shown as it stands.
-        written = f"params.value == null ? '' : params.value === params.value + '' ? params.value : {number}"
-        drawn |= {"type": "number", "filter": "agNumberColumnFilter", "valueFormatter": {"function": written}}
-    elif column["kind"] in TEXTUAL:
-        drawn["filter"] = "agTextColumnFilter"
-    return drawn
 
 
 def _row(column: Mapping[str, Any], rows: int) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,14 +13,15 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from layouts import blocks, charts, controls, data_tabs, explore_charts, filter_words, ids, runs, states, tables, words
+from layouts.column_panel import names_something
 from layouts.icons import icon
-from layouts.pages.data import grid_column
 from services.explore.chart import GRAINS, MEASURES, SHARE, TYPES, Drawn, Spec
 from services.explore.filters import EVERY
-from services.schema import TEMPORAL, Schema
+from services.schema import NUMERIC, TEMPORAL, Schema
 
 _MANY_COLUMNS = 30
 _HEIGHT = 560
+_WIDTHS = {"datetime": 172, "text": 160}  # of a column at least, in pixels
 _ICONS = {
     "histogram": "chart-column", "bar": "chart-column", "line": "chart-line", "scatter": "chart-scatter",
     "box": "sliders-horizontal", "violin": "sliders-horizontal", "heatmap": "layers", "correlation": "link",
@@ -164,11 +166,24 @@ def _menu(label: str, symbol: str, body: Component) -> html.Details:
     return html.Details([summary, html.Div(body, className="menu menu-right")], className="menu-slot")
 
 
+def _column(field: str, column: Mapping[str, Any]) -> dict[str, Any]:
+    drawn: dict[str, Any] = {"field": field, "headerName": column["name"], "minWidth": _WIDTHS.get(column["kind"], 124)}
+    if column["kind"] in NUMERIC:
+        scale = re.fullmatch(r"DECIMAL\(\d+,\s*(\d+)\)", column["sql"])
+        number = f"d3.format(',.{scale[1]}f')(params.value)" if scale else "d3.format(',')(params.value)"
+        if column["kind"] == "integer" and names_something(column["name"]):
+            number = "params.value + ''"
+        # A number that is too long for the browser comes as text, and is shown as it stands.
+        written = f"params.value == null ? '' : params.value === params.value + '' ? params.value : {number}"
+        drawn |= {"type": "number", "filter": "agNumberColumnFilter", "valueFormatter": {"function": written}}
+    return drawn
+
+
 def _grid(known: Mapping[str, Any], state: Mapping[str, Any]) -> Component:
     columns = []
     sorts = {each["colId"]: (each["sort"], place) for place, each in enumerate(state["sort"])}
     for place, column in enumerate(known["columns"]):
-        drawn = grid_column(f"c{place}", column)
+        drawn = _column(f"c{place}", column)
         drawn.setdefault("filter", "agDateColumnFilter" if column["kind"] in TEMPORAL else "agTextColumnFilter")
         drawn["filterParams"] = {"buttons": ["reset", "apply"], "closeOnApply": True, "maxNumConditions": 2}
         drawn["hide"] = column["name"] in state["hide"]

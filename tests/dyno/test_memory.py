@@ -153,14 +153,14 @@ def test_a_reader_goes_before_a_job_that_needs_the_memory(tmp_path: Path) -> Non
     gate = tmp_path / "gate"
     with desk(LIMIT_MB, RESERVE_MB="24") as here:  # so that the smallest reader is in the way
         start = here.ask("eats", most_mb=0)["peak_mb"]
-        tab = here.visitor.open(f"/data?dataset={here.dataset}")
+        tab = here.visitor.open(f"/explore?dataset={here.dataset}")
         here.alone()
         with here.asking("eats", at_once_mb=int(here.free_mb() - start), most_mb=0, gate=str(gate)) as ended:
             here.dyno.until(lambda: here.records()[-1]["ceiling_mb"] or 0, "the job to run")
             here.holds(here.records()[-1]["ceiling_mb"] - 30)
             for _ in range(3):
                 _rows(tab, here.dataset, 0)
-            said = str(tab.parts[named({"type": "rows-said", "dataset": here.dataset})]["children"])
+            said = str(tab.parts[named({"type": "explored-said", "dataset": here.dataset})]["children"])
             assert here.records()[-1]["state"] == "running"
             gate.touch()
         assert ended[0]["state"] == "done", ended[0]
@@ -179,7 +179,7 @@ def test_a_million_rows_are_open_and_scrolled_in_little_memory(tmp_path: Path, s
         here.visitor.open("/").set({("control", "data"): asked})
         read = here.dyno.records()[-1]
         assert read["state"] == "done", read
-        tab = here.visitor.open(f"/data?dataset={read['outcome']}")
+        tab = here.visitor.open(f"/explore?dataset={read['outcome']}")
         gauge = here.dyno.anonymous_mb()
         with here.dyno.phase() as scrolled:
             for start in range(0, 1_000_000, 50_000):
@@ -201,7 +201,7 @@ def _rows(tab: Tab, dataset: str, start: int) -> list[dict[str, Any]]:
 
     Deep ones wait for a job that sorts all rows, as the grid does: it asks again while that is said.
     """
-    grid, said = named({"type": "rows", "dataset": dataset}), named({"type": "rows-said", "dataset": dataset})
+    grid, said = named({"type": "explored", "dataset": dataset}), named({"type": "explored-said", "dataset": dataset})
     sort = [{"colId": f"c{start % 8}", "sort": "desc"}]
     deadline = time.monotonic() + 180
     while True:

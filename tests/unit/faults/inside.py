@@ -14,7 +14,7 @@ from services.workspace import Workspace
 from tests.dyno.visitor import Tab, Visitor
 from tests.waiting import until
 
-PAGES = ("/", "/data", "/runs", "/several", "/settings", "/rfm", "/battery", "/nowhere")
+PAGES = ("/", "/data", "/explore", "/runs", "/several", "/settings", "/rfm", "/battery", "/nowhere")
 SPARED = ("/assets/", "/_dash-component-suites/")  # what a page loads beside its words
 
 
@@ -75,7 +75,7 @@ class Inside(Visitor):
                 tab = _Look(self, page)
             else:
                 tab.go(page)
-            for name in [each for each in tab.parts if '"type":"rows"' in each]:  # a grid asks when it is drawn
+            for name in [each for each in tab.parts if '"type":"explored"' in each]:  # a grid asks when it is drawn
                 asked = {"startRow": 0, "endRow": 100, "sortModel": [], "filterModel": {}}
                 tab.set({(name, "getRowsRequest"): asked})
             shown += [json.dumps(each, ensure_ascii=False, default=str) for each in tab.parts.values()]
