@@ -59,6 +59,12 @@
   tray.className = "upload-tray";
   tray.setAttribute("aria-label", "Uploads");
 
+  const paused = document.createElement("p");
+  paused.className = "fine";
+  paused.textContent = "Pages pause during a run. Your files arrive meanwhile and are read after it.";
+  tray.append(paused);
+  const isLocked = () => document.querySelector("#sidebar a.locked") !== null;
+
   function isInView(node) {
     const { top, bottom } = node.getBoundingClientRect();
     return bottom >= 0 && top < window.innerHeight;
@@ -74,6 +80,7 @@
       list.remove();
       return;
     }
+    paused.hidden = !isLocked() || items.every((item) => ["ready", "refused"].includes(item.state));
     if (list.isConnected && (location.href === placed || location.href !== settled)) return;
     placed = location.href;
     const slot = byId("upload");
@@ -81,7 +88,7 @@
       slot.append(list);
       tray.remove();
     } else {
-      tray.append(list);
+      tray.prepend(list);
       document.body.append(tray);
     }
   }
@@ -391,10 +398,8 @@
   /* Files do not survive a page load, and Dash goes to a page without one. While a run pauses the pages nothing is
      left: the files arrive meanwhile, in the tray, and are read after it. */
   function arrive(files) {
-    const isLocked = document.querySelector("#sidebar a.locked");
-    if (!zone() && !isLocked) window.datainsights.go("/data#add");
+    if (!zone() && !isLocked()) window.datainsights.go("/data#add");
     take(files);
-    if (!zone() && isLocked) say("Pages pause during a run. The files arrive meanwhile and are read after it.");
   }
 
   window.datainsights = Object.assign(window.datainsights ?? {}, { arrive });
