@@ -11,16 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
+from urllib.parse import urlencode
 
 import duckdb
 
 from tests.bench import purchases
 from tests.bench.purchases import FIRST_DAY, Purchases
 from tests.dyno.dyno import HANG, Dyno, Phase
-from tests.dyno.visitor import Onlooker, Tab, Visitor
+from tests.dyno.visitor import Onlooker, Tab, Visitor, named
 
-PAGES = ("/", "/data", "/rfm")
+PAGES = ("/", "/data", "/explore", "/rfm")
 SETTLES = 5.0  # seconds that a server is left alone before its idle memory is read
 IDLE_MB = 110  # what the whole process tree may hold when nobody asks for anything
 PEAK_MB = 350  # anonymous memory of the whole tree, whatever is asked of it
@@ -43,6 +45,7 @@ class Journey:
     failures: list[str] = field(default_factory=list)  # those that were not answered well
     slowest: float = 0.0  # of the answers, in seconds
     idle_mb: dict[str, float] = field(default_factory=dict)  # resident memory of the tree when it rests
+    answers_in: dict[str, list[float]] = field(default_factory=dict)  # seconds of each answer in Explore, by kind
 
 
 def travel(dyno: Dyno, folder: Path, rows: int, *, seed: int = 0, patience: float = HANG) -> Journey:
@@ -68,6 +71,8 @@ def travel(dyno: Dyno, folder: Path, rows: int, *, seed: int = 0, patience: floa
         read = dyno.records()[-1]
         assert read["state"] == "done", read
         check_dataset(dyno.dataset(read["outcome"]), wrote)
+        with dyno.phase() as took.phases["exploring"]:
+            explore(visitor, read["outcome"], wrote, took)
         tab.go("/rfm")
         chosen = {"customer": "customer_id", "order": "order_id", "quantity": "quantity", "price": "unit_price"}
         assert {name: value for name, value in _form(tab).items() if name in chosen} == chosen
@@ -87,6 +92,51 @@ def travel(dyno: Dyno, folder: Path, rows: int, *, seed: int = 0, patience: floa
     dyno.until(lambda: READER not in str(dyno.programs()), "the idle reader to end", seconds=READER_ENDS)
     took.idle_mb["after"] = dyno.alone_mb()
     return took
+
+
+def explore(visitor: Visitor, dataset: str, wrote: Purchases, took: Journey) -> None:
+    """Look at the rows as Explore does, filtered, sorted, deep, and charted, against what was written."""
+    tab = visitor.open(f"/explore?dataset={dataset}")
+    grid, said = named({"type": "explored", "dataset": dataset}), named({"type": "explored-said", "dataset": dataset})
+    random = Random(0)
+
+    def page(kind: str, start: int = 0, **asked: Any) -> tuple[int, list[dict[str, Any]]]:
+        began = time.monotonic()
+        while True:
+            tab.set({(grid, "getRowsRequest"): {"startRow": start, "endRow": start + 100, **asked}})
+            if "data-sorting" not in str(tab.parts[said]["children"]):
+                break
+            assert time.monotonic() < began + HANG, "the rows are sorted for ever"
+            time.sleep(0.2)
+        took.answers_in.setdefault(kind, []).append(time.monotonic() - began)
+        answer = tab.parts[grid]["getRowsResponse"]
+        return answer["rowCount"], answer["rowData"]
+
+    place = {name: f"c{at}" for at, name in enumerate(purchases.HEADER.split(","))}
+    count, rows = page("first page")
+    assert (count, rows[0][place["order_id"]]) == (wrote.rows, 500_000)
+    for _ in range(10):
+        assert len(page("a page anywhere", random.randrange(wrote.rows - 100))[1]) == 100
+    blank = {place["customer_id"]: {"filterType": "text", "type": "blank"}}
+    assert page("filtered", filterModel=blank)[0] == wrote.guests
+    for name in ("unit_price", "quantity", "order_date", "product"):
+        sort = [{"colId": place[name], "sort": "desc"}]
+        _, rows = page(f"sorted by {'text' if name == 'product' else 'a number or date'}", sortModel=sort)
+        shown = [row[place[name]] for row in rows]
+        assert shown == sorted(shown, reverse=True), name
+    deepest = page("sorted, far down, the first time", wrote.rows - 100, sortModel=sort)[1]
+    assert len(deepest) == 100
+    for _ in range(5):
+        page("sorted, far down", random.randrange(wrote.rows // 2, wrote.rows - 100), sortModel=sort)
+    for chart, whole in (
+        ({"type": "bar", "x": "country", "y": "quantity", "how": "sum"}, wrote.quantity),
+        ({"type": "line", "x": "order_date"}, wrote.rows),
+    ):
+        began = time.monotonic()
+        asked = urlencode({"dataset": dataset, "chart": json.dumps(chart)})
+        lines = visitor.send("GET", f"/_explore/chart.csv?{asked}")[2].decode("utf-8-sig").splitlines()
+        took.answers_in.setdefault("a chart", []).append(time.monotonic() - began)
+        assert sum(float(line.rpartition(",")[2]) for line in lines[1:]) == whole, chart
 
 
 def check_bounds(took: Journey) -> None:
