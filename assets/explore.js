@@ -148,7 +148,7 @@
             }
             seen.clear();
             seen.set(page, also);
-            const asks = { dataset: state.dataset, where: where(state), chart: state.chart };
+            const asks = { page: state.page, dataset: state.dataset, where: where(state), chart: state.chart };
             return state.view !== "chart" || same(asks, before) ? no_update : asks;
         },
     });

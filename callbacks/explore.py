@@ -26,7 +26,7 @@ from services.errors import DataError, Expected, NotFound
 from services.explore import chart, draw, filters
 from services.explore.order import Question
 from services.explore.suggest import suggest
-from services.reader import TooMuch
+from services.reader import Ask, Superseded, TooMuch
 from services.table import DATA
 
 routes = Blueprint("explore", __name__)
@@ -72,8 +72,10 @@ def register(app: Dash) -> None:
         also = (state or {}).get("also") or {}
         try:
             known = datasets.about(workspace(), str(ctx.triggered_id["dataset"]))
-            found, count = grids.of_dataset(known, asked, also)
+            found, count = grids.of_dataset(known, asked, also, asker=f"rows {(state or {}).get('page')}")
             return {"rowData": found, "rowCount": count}, page.said(known, _where(known, asked, also), count)
+        except Superseded:
+            raise PreventUpdate from None
         except grids.Sorting as sorting:
             return {"rowData": [], "rowCount": sorting.count}, grids.wait(sorting, ids.explored(known["id"]))
         except Expected as error:
@@ -99,8 +101,11 @@ def register(app: Dash) -> None:
         except Expected as error:
             return page.refused(error.message)
         try:
-            made = drawn(known, spec, where)
-            count = grids.count_of(known, _question(known, where))
+            ask = house().reader.asker(f"chart {asked.get('page')}")
+            made = drawn(known, spec, where, ask)
+            count = grids.count_of(known, _question(known, where), ask)
+        except Superseded:
+            raise PreventUpdate from None
         except TooMuch:
             return page.too_much(is_sample=spec.sample)
         except Expected as error:
@@ -124,7 +129,7 @@ def chart_csv() -> Response:
     return Response(body, mimetype="text/csv", headers=head)
 
 
-def drawn(known: Mapping[str, Any], spec: chart.Spec, where: Mapping[str, Any]) -> chart.Drawn:
+def drawn(known: Mapping[str, Any], spec: chart.Spec, where: Mapping[str, Any], ask: Ask | None = None) -> chart.Drawn:
     """What a chart is drawn from: asked once for a dataset, a filter and a chart."""
     asked = json.dumps([spec.as_json(), where], sort_keys=True)
     name = f"chart-{known['id']}-{hashlib.sha256(asked.encode()).hexdigest()[:32]}"
@@ -133,7 +138,8 @@ def drawn(known: Mapping[str, Any], spec: chart.Spec, where: Mapping[str, Any]) 
     if told is not None:
         return chart.Drawn.from_json(told)
     path = workspace().dataset(known["id"]) / DATA
-    made = draw.draw(lambda sql, values: house().reader.ask(path, sql, values), datasets.schema(known), spec, where)
+    ask = ask or house().reader.ask
+    made = draw.draw(lambda sql, values: ask(path, sql, values), datasets.schema(known), spec, where)
     views.set(name, made.as_json())
     return made
 

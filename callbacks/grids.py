@@ -93,11 +93,17 @@ def of_result(stored: StoredResult, table: str, asked: Mapping[str, Any]) -> Row
     return _read(path, names, stored.tables[table]["rows"], asked)
 
 
-def of_dataset(known: Mapping[str, Any], asked: Mapping[str, Any], also: Mapping[str, Any] | None = None) -> Rows:
-    """The same of a dataset, whose columns the grid knows by their place: c0, c1, ...; `also` is a filter besides.
+def of_dataset(
+    known: Mapping[str, Any], asked: Mapping[str, Any], also: Mapping[str, Any] | None = None, *, asker: str = ""
+) -> Rows:
+    """The same of a dataset, whose columns the grid knows by their place: c0, c1, ...
+
+    `also` is a filter besides the grid's, `asker` the page that asks.
 
     Raises
     ------
+    Superseded
+        The page asked for other rows meanwhile.
     Sorting
         A job sorts them first.
     """
@@ -111,8 +117,9 @@ def of_dataset(known: Mapping[str, Any], asked: Mapping[str, Any], also: Mapping
     if question.needs_order(stop) and not question.file.exists():
         raise _sorting(known, question)
     try:
-        count = count_of(known, question)
-        found = [dict(zip(names, row, strict=True)) for row in question.page(house().reader.ask, start, stop)]
+        ask = house().reader.asker(f"{known['id']}.{asker}") if asker else house().reader.ask
+        count = count_of(known, question, ask)
+        found = [dict(zip(names, row, strict=True)) for row in question.page(ask, start, stop)]
     except TooMuch:
         if question.file.exists() or not (question.where or question.sort):
             raise
@@ -124,7 +131,7 @@ def of_dataset(known: Mapping[str, Any], asked: Mapping[str, Any], also: Mapping
     return found, count
 
 
-def count_of(known: Mapping[str, Any], question: order.Question) -> int:
+def count_of(known: Mapping[str, Any], question: order.Question, ask: reader.Ask) -> int:
     """How many rows match: counted once for a dataset and a filter."""
     if not question.where:
         return question.rows
@@ -132,7 +139,7 @@ def count_of(known: Mapping[str, Any], question: order.Question) -> int:
     name = f"count-{known['id']}-{replace(question, sort=()).key}"
     count = views.get(name)
     if count is None:
-        count = question.count(house().reader.ask)
+        count = question.count(ask)
         views.set(name, count)
     return count
 

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from services.table import DAMAGED, is_whole
 MEMORY_MB = 96  # what DuckDB may hold
 MOST_MB = 256  # what the process may allocate, DuckDB's tables of its own and all libraries' reserves included
 DEADLINE = 5.0  # seconds a question may take
+MOST_ASKERS = 1_000  # whose last question is remembered
 IDLE = 60.0  # seconds without a question until the process ends
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {
@@ -42,11 +43,17 @@ ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
     "DUCKDB_JE_MALLOC_CONF": memory.DUCKDB_GIVES_BACK,
 }
+Ask = Callable[..., list[list[Any]]]
+
 _EXACT = 2**53  # a float holds every integer up to here
 
 
 class TooMuch(Expected):
     """The question would take more than reading may: time, or memory."""
+
+
+class Superseded(Expected):
+    """Who asked has asked for something else meanwhile: nobody waits for this answer."""
 
 
 def page(
@@ -111,17 +118,34 @@ class Reader:
         self._spill: Path | None = None  # the child's, removed here, since a killed child cannot
         self._turn = threading.Lock()
         self._last = 0.0
+        self._newest: dict[str, int] = {}  # who asks -> the number of their last question
 
     @property
     def pid(self) -> int | None:
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
 
-    def ask(self, path: Path, sql: str, values: Sequence[Any] = ()) -> list[list[Any]]:
+    def asker(self, name: str) -> Ask:
+        """A way to ask, for a question in several parts; once `name` has another, what is left of it is not asked."""
+        number = time.monotonic_ns()
+        if len(self._newest) >= MOST_ASKERS:
+            self._newest.clear()
+        self._newest[name] = number
+
+        def ask(path: Path, sql: str, values: Sequence[Any] = ()) -> list[list[Any]]:
+            return self.ask(path, sql, values, is_stale=lambda: self._newest.get(name, number) > number)
+
+        return ask
+
+    def ask(
+        self, path: Path, sql: str, values: Sequence[Any] = (), *, is_stale: Callable[[], bool] = bool
+    ) -> list[list[Any]]:
         """Ask `sql`, in which FILE is the table of the Parquet file at `path`; rows come as plain lists.
 
         Raises
         ------
+        Superseded
+            By its turn, it `is_stale`.
         TooMuch
             No answer within the deadline, or not within the reader's memory.
         DataError
@@ -131,6 +155,8 @@ class Reader:
         if not self._turn.acquire(timeout=DEADLINE):
             raise TooMuch("Others read large tables just now. Try again in a moment.")
         try:
+            if is_stale():
+                raise Superseded("Something else was asked meanwhile.")
             answer = self._exchange(question)
         except (BrokenPipeError, EOFError):
             self._end()

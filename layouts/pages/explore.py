@@ -18,6 +18,7 @@ from layouts.icons import icon
 from services.explore.chart import GRAINS, MEASURES, SHARE, TYPES, Drawn, Spec
 from services.explore.filters import EVERY
 from services.schema import NUMERIC, TEMPORAL, Schema
+from services.workspace import new_id
 
 _MANY_COLUMNS = 30
 _HEIGHT = 560
@@ -59,7 +60,8 @@ def page(
     own, also = parted(known, look.where)
     sort = [{"colId": names[name], "sort": "desc" if down else "asc"} for name, down in look.sort if name in names]
     state = {
-        "dataset": known["id"], "names": list(names), "also": also, "filter": own, "sort": sort,
+        # Which page it is: what it asked before is given up when it asks anew.
+        "page": new_id(), "dataset": known["id"], "names": list(names), "also": also, "filter": own, "sort": sort,
         "hide": [name for name in look.hide if name in names], "view": look.view, "chart": dict(look.chart),
     }  # fmt: skip
     drawn = blocks.page(

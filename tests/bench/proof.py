@@ -178,8 +178,9 @@ PROOFS = [
         title="From upload to RFM",
         claim=(
             f"Ten million purchases go from upload through Explore to RFM in a {LIMIT_MB} MB memory cgroup: no row is "
-            "sampled, every sum is the generator's to the cent and for every customer, the process tree holds less than "
-            f"{PEAK_MB} MB of anonymous memory at any time and at most {IDLE_MB} MB (PSS) before and after, nothing is killed, and "
+            "sampled, every sum is the generator's to the cent and for every customer, the process tree holds less "
+            f"than {PEAK_MB} MB of anonymous memory at any time and at most {IDLE_MB} MB (PSS) before and after, "
+            "nothing is killed, and "
             "every page answers meanwhile."
         ),
         show=purchases,

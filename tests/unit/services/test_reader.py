@@ -15,7 +15,7 @@ import pytest
 
 from services import reader, table
 from services.errors import DataError
-from services.reader import Reader, TooMuch
+from services.reader import Reader, Superseded, TooMuch
 from tests.waiting import lives, until
 
 FRAME = pd.DataFrame(
@@ -236,6 +236,16 @@ def test_threads_take_turns(asked: Reader, path: Path) -> None:
     for thread in threads:
         thread.join(15)
     assert sorted(heard) == [(i, [[i]]) for i in range(8)]
+
+
+def test_what_is_left_of_a_question_is_not_asked_once_its_page_has_another(asked: Reader, path: Path) -> None:
+    first, other = asked.asker("a page"), asked.asker("another page")
+    assert first(path, "SELECT 1") == [[1]]
+    second = asked.asker("a page")
+    with pytest.raises(Superseded):
+        first(path, "SELECT 2")
+    assert second(path, "SELECT ?", [3]) == [[3]]
+    assert other(path, "SELECT 4") == [[4]]
 
 
 def test_a_killed_reader_is_started_again_and_asked_once_more(asked: Reader, path: Path) -> None:
