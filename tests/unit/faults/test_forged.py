@@ -30,6 +30,7 @@ ROUTES = {
     ("HEAD", "/_uploads/<upload>"): (("{upload}",), {}),
     ("DELETE", "/_uploads/<upload>"): (("{upload}",), {}),
     ("GET", "/_files/<key>/<name>"): (("{answer}", "{export}"), {}),
+    ("GET", "/_explore/<dataset>/chart.csv"): (("{dataset}",), {}),
     ("POST", "/_jobs/<job>/cancel"): (("{done}",), {}),
     ("POST", "/_jobs/<job>/skip"): (("{early}",), {"step": "Model 1"}),
     ("POST", "/_runs/<job>/again"): (("{early}",), {"fresh": True}),
