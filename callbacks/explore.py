@@ -110,15 +110,15 @@ def register(app: Dash) -> None:
             return page.too_much(is_sample=spec.sample)
         except Expected as error:
             return page.refused(error.message)
-        said = {"dataset": known["id"], "where": json.dumps(where), "chart": json.dumps(raw)}
+        said = urlencode({"where": json.dumps(where), "chart": json.dumps(raw)})
         with theme.drawn_in(chosen or theme_of()):
-            return page.drawn(made, count, known, f"/_explore/chart.csv?{urlencode(said)}")
+            return page.drawn(made, count, known, f"/_explore/{known['id']}/chart.csv?{said}")
 
 
-@routes.get("/_explore/chart.csv")
-def chart_csv() -> Response:
+@routes.get("/_explore/<dataset>/chart.csv")
+def chart_csv(dataset: str) -> Response:
     """What a chart is drawn from, as CSV that no spreadsheet runs formulas of."""
-    known = datasets.about(workspace(), request.args.get("dataset", ""))
+    known = datasets.about(workspace(), dataset)
     where, raw = _json(request.args.get("where"), {}), _json(request.args.get("chart"), {})
     made = drawn(known, chart.parse(raw, datasets.schema(known)), where)
     with tempfile.TemporaryDirectory() as folder:

@@ -124,12 +124,15 @@ def test_a_chart_is_asked_once_and_found_again(known: dict[str, Any], monkeypatc
 
 
 def test_what_is_drawn_comes_as_csv_that_no_spreadsheet_runs(known: dict[str, Any], client: FlaskClient) -> None:
-    asked = {"dataset": known["id"], "chart": json.dumps({"type": "bar", "x": "city"}), "where": '{"kind":"b"}'}
-    answer = client.get("/_explore/chart.csv", query_string=asked)
+    place, asked = (
+        f"/_explore/{known['id']}/chart.csv",
+        {"chart": json.dumps({"type": "bar", "x": "city"}), "where": '{"kind":"b"}'},
+    )
+    answer = client.get(place, query_string=asked)
     assert answer.data.decode("utf-8-sig").splitlines() == ["city,Number of rows", "'=1+1,30", "Oslo,30"]
-    refused = client.get("/_explore/chart.csv", query_string={**asked, "chart": '{"type":"pie"}'})
+    refused = client.get(place, query_string={**asked, "chart": '{"type":"pie"}'})
     assert (refused.status_code, "no chart" in refused.json["message"]) == (400, True)
-    assert client.get("/_explore/chart.csv", query_string={**asked, "dataset": new_id()}).status_code == 404
+    assert client.get(f"/_explore/{new_id()}/chart.csv", query_string=asked).status_code == 404
 
 
 def test_others_that_would_dwarf_the_rest_are_told_and_not_drawn(known: dict[str, Any]) -> None:

@@ -31,6 +31,7 @@ ROUTES = {
     ("DELETE", "/_uploads/<upload>"): (("{upload}",), {}),
     ("POST", "/_uploads/<upload>/read"): (("{upload}",), {}),
     ("GET", "/_files/<key>/<name>"): (("{answer}", "{export}"), {}),
+    ("GET", "/_explore/<dataset>/chart.csv"): (("{dataset}",), {}),
     ("POST", "/_jobs/<job>/cancel"): (("{done}",), {}),
     ("POST", "/_jobs/<job>/skip"): (("{early}",), {"step": "Model 1"}),
     ("POST", "/_runs/<job>/again"): (("{early}",), {"fresh": True}),
