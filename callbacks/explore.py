@@ -26,7 +26,7 @@ from services.errors import DataError, Expected, NotFound
 from services.explore import chart, draw, filters
 from services.explore.order import Question
 from services.explore.suggest import suggest
-from services.reader import Ask, Superseded, TooMuch
+from services.reader import Ask, NotNow, Superseded, TooMuch
 from services.table import DATA
 
 routes = Blueprint("explore", __name__)
@@ -106,6 +106,8 @@ def register(app: Dash) -> None:
             count = grids.count_of(known, _question(known, where), ask)
         except Superseded:
             raise PreventUpdate from None
+        except NotNow as error:
+            return page.refused(error.message)
         except TooMuch:
             return page.too_much(is_sample=spec.sample)
         except Expected as error:

@@ -18,7 +18,7 @@ from services import reader, results
 from services.errors import DataError, Evicted, Expected, NotFound
 from services.explore import filters, order
 from services.jobs.tasks import key_of
-from services.reader import TooMuch
+from services.reader import NotNow, TooMuch
 from services.results import StoredResult
 
 MOST_ROWS = 1_000  # that are sent at once
@@ -120,6 +120,8 @@ def of_dataset(
         ask = house().reader.asker(f"{known['id']}.{asker}") if asker else house().reader.ask
         count = count_of(known, question, ask)
         found = [dict(zip(names, row, strict=True)) for row in question.page(ask, start, stop)]
+    except NotNow:
+        raise
     except TooMuch:
         if question.file.exists() or not (question.where or question.sort):
             raise

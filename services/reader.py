@@ -52,6 +52,10 @@ class TooMuch(Expected):
     """The question would take more than reading may: time, or memory."""
 
 
+class NotNow(TooMuch):
+    """Nobody could be asked just now, whatever the question: a job may need the memory, or others ask."""
+
+
 class Superseded(Expected):
     """Who asked has asked for something else meanwhile: nobody waits for this answer."""
 
@@ -153,7 +157,7 @@ class Reader:
         """
         question = json.dumps({"file": str(path), "sql": sql, "values": list(values)}).encode() + b"\n"
         if not self._turn.acquire(timeout=DEADLINE):
-            raise TooMuch("Others read large tables just now. Try again in a moment.")
+            raise NotNow("Others read large tables just now. Try again in a moment.")
         try:
             if is_stale():
                 raise Superseded("Something else was asked meanwhile.")
@@ -177,7 +181,7 @@ class Reader:
         except (BrokenPipeError, EOFError):
             self._end()
             said = "The table could not be read just now: a run may need the memory. Try again in a moment."
-            raise TooMuch(said) from None
+            raise NotNow(said) from None
 
     def rest(self, idle: float | None = None) -> None:
         """End the process when it was idle for so many seconds, IDLE of them by itself.

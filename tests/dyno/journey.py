@@ -133,8 +133,8 @@ def explore(visitor: Visitor, dataset: str, wrote: Purchases, took: Journey) -> 
         ({"type": "line", "x": "order_date"}, wrote.rows),
     ):
         began = time.monotonic()
-        asked = urlencode({"dataset": dataset, "chart": json.dumps(chart)})
-        lines = visitor.send("GET", f"/_explore/chart.csv?{asked}")[2].decode("utf-8-sig").splitlines()
+        asked = urlencode({"chart": json.dumps(chart)})
+        lines = visitor.send("GET", f"/_explore/{dataset}/chart.csv?{asked}")[2].decode("utf-8-sig").splitlines()
         took.answers_in.setdefault("a chart", []).append(time.monotonic() - began)
         assert sum(float(line.rpartition(",")[2]) for line in lines[1:]) == whole, chart
 

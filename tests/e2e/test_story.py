@@ -47,7 +47,7 @@ def test_purchases_go_from_upload_to_export(visitor: Visitor, server: Server, pu
     page = visitor.open()
     upload(page, purchases)
     expect(page.locator(".facts")).to_contain_text(f"{len(frame):,}")
-    expect(page.get_by_role("button", name="sales_value")).to_be_visible()
+    expect(page.get_by_role("button", name="Decimal sales_value")).to_be_visible()
 
     second = visitor.open("/data")
     second.wait_for_selector("#sidebar a.nav-link-item")

@@ -39,9 +39,8 @@ ROUTES = {
 }
 LISTS = ("/_runs/delete", "/_runs/restore")
 # Routes that take no id: what they answer is the asking visitor's own, or everybody's.
-CHART = "/_explore/chart.csv"  # takes the id of a dataset as a parameter
 PLAIN = {
-    "/_uploads", "/_uploads/reading", "/_pulse", "/_disk", "/_cleanup", "/_runs", "/healthz", "/readyz", CHART, *LISTS,
+    "/_uploads", "/_uploads/reading", "/_pulse", "/_disk", "/_cleanup", "/_runs", "/healthz", "/readyz", *LISTS,
 }  # fmt: skip
 
 
@@ -111,12 +110,6 @@ def test_what_is_said_to_everybody_names_nothing_of_anothers(stranger: Inside, t
     said = stranger.client.get(path).get_data(as_text=True)
     for secret in (theirs.workspace.visitor, theirs.done, theirs.answer, theirs.dataset, "items.csv", "The first"):
         assert secret not in said
-
-
-def test_a_chart_of_what_is_anothers_does_not_exist(stranger: Inside, theirs: Prepared) -> None:
-    for dataset in (theirs.dataset, new_id(), *FORGED[:-3]):
-        for more in ("", '&chart={"type":"bar","x":"item"}', "&chart=[[[", '&where={"nobody":1}'):
-            assert stranger.send("GET", f"{CHART}?dataset={quote(dataset, safe='')}{more}")[0] == 404
 
 
 @pytest.mark.parametrize("path", LISTS)
