@@ -89,7 +89,7 @@ def found() -> Iterator[Found]:
         yield ask
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(rows=ROWS, where=WHERE)
 def test_sql_and_memory_find_the_same_rows(found: Found, rows: list[tuple[Any, ...]], where: dict[str, Any]) -> None:
     listed = [dict(zip(NAMES, row)) for row in rows]

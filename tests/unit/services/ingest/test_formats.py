@@ -160,10 +160,10 @@ def test_a_bomb_is_refused_before_it_has_swollen(take: Take, tmp_path: Path, mon
 
     monkeypatch.setattr(packed, "_pour", watched)
     with pytest.raises(FileRefused, match="swells more than 300 times"):
-        take(_bomb(400), "bomb.csv.gz")
+        take(_bomb(120), "bomb.csv.gz")
     assert most < 100e6
     with pytest.raises(FileRefused, match="swells more than 300 times"):
-        take(zipped(**{"bomb.csv": bytes(200 << 20)}), "bomb.zip")
+        take(zipped(**{"bomb.csv": bytes(80 << 20)}), "bomb.zip")
 
 
 def test_what_does_not_fit_on_the_disk_is_said_before_it_is_full(take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
