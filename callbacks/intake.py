@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import dash
-from dash import ALL, MATCH, Dash, Input, Output, State, ctx, html
+from dash import ALL, MATCH, Dash, Input, Output, State, ctx, html, no_update
 from dash.exceptions import PreventUpdate
 from flask import request
 
@@ -21,7 +21,7 @@ from layouts.shell import DatasetLink, dataset_chip
 from services import alerts, datasets, params
 from services import runs as past
 from services.analysis import Shape, find_all
-from services.errors import NotFound, ParamError
+from services.errors import Expected, NotFound, ParamError
 from services.quality import quality
 from services.samples import SAMPLES
 
@@ -104,6 +104,39 @@ def register(app: Dash) -> None:
             raise PreventUpdate
         datasets.remove(workspace(), ctx.triggered_id["dataset"])
         return f"/data?removed={int(time.time())}"
+
+    @app.callback(
+        Output(ids.URL, "href", allow_duplicate=True),
+        Input(ids.restore(ALL), "n_clicks"),
+        prevent_initial_call=True,
+    )
+    def restore(clicks: list[int | None]) -> str:
+        """Bring a removed dataset back, and open it."""
+        if not any(clicks):
+            raise PreventUpdate
+        dataset = ctx.triggered_id["dataset"]
+        with contextlib.suppress(NotFound):  # the page says that it is not here
+            datasets.restore(workspace(), dataset)
+        return f"/data?dataset={dataset}"
+
+    @app.callback(
+        Output(ids.URL, "href", allow_duplicate=True),
+        Output(ids.described(ALL, "error"), "children"),
+        Input(ids.described(ALL, "save"), "n_clicks"),
+        State(ids.described(ALL, "name"), "value"),
+        State(ids.described(ALL, "description"), "value"),
+        prevent_initial_call=True,
+    )
+    def name(clicks: list[int | None], names: list[str | None], texts: list[str | None]) -> tuple[Any, list[str]]:
+        """Save the name and the description of the dataset that is shown."""
+        if not any(clicks):
+            raise PreventUpdate
+        dataset = ctx.triggered_id["dataset"]
+        try:
+            datasets.describe(workspace(), dataset, names[0] or "", texts[0] or "")
+        except Expected as error:
+            return no_update, [error.message]
+        return f"/data?dataset={dataset}&saved={int(time.time())}", [""]
 
 
 def look() -> str:
@@ -198,10 +231,12 @@ def _data(dataset: str | None = None, **_: Any) -> html.Div:
     except NotFound:
         return data.missing()
     slots = runs.slots(_control())
+    gone = datasets.removed(here)
     if known is None:
-        return home.welcome(
+        page = home.welcome(
             SAMPLES, settings.upload_limit_mb, settings.keep_days, slots, is_ephemeral=house().is_ephemeral
         )
+        return html.Div([html.Div(data.undo(gone), className="page page-text undo"), page]) if gone else page
     try:
         figures = datasets.profile(here, known["id"])
     except NotFound:
@@ -210,5 +245,5 @@ def _data(dataset: str | None = None, **_: Any) -> html.Div:
         return data.page(
             known, figures, datasets.each(here), SAMPLES, settings.upload_limit_mb, slots,
             quality=quality(figures, known), odd=alerts.alerts(figures),
-            hidden=alerts.ignored(here.dataset(known["id"])), is_ephemeral=house().is_ephemeral,
+            hidden=alerts.ignored(here.dataset(known["id"])), gone=gone, is_ephemeral=house().is_ephemeral,
         )  # fmt: skip

@@ -43,7 +43,7 @@ from dashapp.settings import Settings
 from layouts import ids, states
 from layouts.places import navigation
 from layouts.shell import shell
-from services import disk, eviction, memory, room, runs, serving, uploads
+from services import datasets, disk, eviction, memory, room, runs, serving, uploads
 from services.errors import Busy, Damaged, DoesNotFit, Expected, FileRefused, Foreign, NotFound, OutOfStep, QueueFull
 from services.jobs import lanes
 from services.jobs.engine import Engine
@@ -317,6 +317,7 @@ class _Timer:
         if self._is_time("purge", 60):
             for visitor in here.home.workspaces():
                 runs.purge(here.engine, visitor, time.time())
+                datasets.purge(visitor, time.time())
                 uploads.clear(visitor, incoming.given_up(here.engine, visitor))
         if self._is_time("forget", 3_600):
             awaited = {job.params.get("upload") for _, job in here.engine.live() if job.task == "ingest"}

@@ -1,5 +1,6 @@
 """The column that asks: fields, the run bar, and what it turns into during a run."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -89,7 +90,9 @@ def field(
     elif hint:
         below = [html.Div(hint, className="hint")]
     target = getattr(control, "id", None)
-    labelled = {"htmlFor": target} if isinstance(target, str) else {}
+    if isinstance(target, dict):  # as Dash writes it into the page
+        target = json.dumps(target, sort_keys=True, separators=(",", ":"))
+    labelled = {"htmlFor": target} if target else {}
     return html.Div(
         [html.Label(name, **labelled), control, *below],
         className="field" + (" wrong" if error else ""),

@@ -144,6 +144,16 @@ def remove(dataset: Any) -> dict[str, Any]:
     return {"type": "remove", "dataset": dataset}
 
 
+def restore(dataset: Any) -> dict[str, Any]:
+    """What brings a removed dataset back."""
+    return {"type": "restore", "dataset": dataset}
+
+
+def described(dataset: Any, part: Any) -> dict[str, Any]:
+    """Of the form that names a dataset: its name, its description, what saves it, where an error is said."""
+    return {"type": "described", "dataset": dataset, "part": part}
+
+
 def delete(step: Any) -> dict[str, Any]:
     """On the way to deleting everything: ask, keep, sure."""
     return {"type": "delete", "step": step}

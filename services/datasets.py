@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from services.errors import DiskFull, NotFound
+from services.errors import DiskFull, NotFound, ParamError
 from services.schema import Schema
 from services.table import ABOUT
 from services.workspace import Workspace, discard, is_id, read_json, write_json
@@ -18,6 +20,9 @@ from services.workspace import Workspace, discard, is_id, read_json, write_json
 PROFILE = "profile.json"
 ORIGINAL = "original"
 REJECTS = "rejects.csv"
+REMOVED = "removed"  # the folder of those that can be brought back
+UNDO_SECONDS = 600  # how long
+LONGEST_NAME, LONGEST_DESCRIPTION = 200, 1_000
 ENGINE = 2  # raised when the same bytes are read differently than before
 
 _OPEN = "workspace.json"
@@ -71,9 +76,70 @@ def open_(workspace: Workspace, dataset: str) -> dict[str, Any]:
     return known
 
 
+def describe(workspace: Workspace, dataset: str, name: str, description: str = "") -> None:
+    """Give a dataset another name and a description; its id, and what was answered from it, stay.
+
+    Raises
+    ------
+    ParamError
+        There is no name, or one of them is too long; the field is `name` or `description`.
+    """
+    known = about(workspace, dataset)
+    name, description = " ".join(name.split()), description.strip()
+    if not name:
+        raise ParamError("A table needs a name. Write one.", field="name")
+    for field, text, most in (("name", name, LONGEST_NAME), ("description", description, LONGEST_DESCRIPTION)):
+        if len(text) > most:
+            raise ParamError(f"This has {len(text):,} characters; at most {most:,} are kept. Shorten it.", field=field)
+    del known["id"]
+    write_json(workspace.dataset(dataset) / ABOUT, {**known, "name": name, "description": description})
+
+
 def remove(workspace: Workspace, dataset: str) -> None:
-    """Delete a dataset; results that were made from it stay readable."""
-    discard(workspace.dataset(dataset))
+    """Delete a dataset: it can be brought back for a while. Results that were made from it stay readable."""
+    kept = workspace.removed(dataset)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    discard(kept)
+    with contextlib.suppress(FileNotFoundError):
+        workspace.dataset(dataset).replace(kept)
+        os.utime(kept)
+
+
+def removed(workspace: Workspace) -> list[dict[str, Any]]:
+    """What can be brought back, last removed first: id, name, and the seconds that are left."""
+    found = []
+    for folder in workspace.each(REMOVED):
+        with contextlib.suppress(NotFound, FileNotFoundError):
+            left = folder.stat().st_mtime + UNDO_SECONDS - time.time()
+            if left > 0:
+                found.append({"id": folder.name, "name": read_json(folder / ABOUT)["name"], "left": left})
+    return sorted(found, key=lambda each: -each["left"])
+
+
+def restore(workspace: Workspace, dataset: str) -> None:
+    """Bring a removed dataset back.
+
+    Raises
+    ------
+    NotFound
+        It was removed for good, or never was.
+    """
+    kept, target = workspace.removed(dataset), workspace.dataset(dataset)
+    if target.exists():  # its file was added again meanwhile
+        discard(kept)
+        return
+    try:
+        kept.replace(target)
+    except FileNotFoundError:
+        raise NotFound("This table was removed for good. Add its file again.") from None
+
+
+def purge(workspace: Workspace, now: float) -> None:
+    """Remove for good what was removed long enough ago."""
+    for folder in workspace.each(REMOVED):
+        with contextlib.suppress(FileNotFoundError):
+            if now - folder.stat().st_mtime > UNDO_SECONDS:
+                discard(folder)
 
 
 def keep(workspace: Workspace, made: Path, dataset: str) -> None:

@@ -9,6 +9,7 @@
         uploads/<upload>/                 a file on its way in: meta.json, content
         datasets/<dataset>/               dataset.json, data_full.parquet, profile.json, original, rejects.csv,
                                           order/ (row numbers as sorted and filtered)
+        removed/<dataset>/                one that can be brought back yet
         jobs/<job>/                       record.json (the truth about a run), log.txt, cancel, skip, tmp/
         chains/<chain>.json               which runs were asked together
         results/<key>/                    result.json, <table>.json or .parquet, exports/, and until it is there:
@@ -119,6 +120,10 @@ class Workspace:
     def dataset(self, dataset: str) -> Path:
         return self._place("datasets", dataset)
 
+    def removed(self, dataset: str) -> Path:
+        """Where a dataset lies that was removed and can be brought back."""
+        return self._place("removed", dataset)
+
     def job(self, job: str) -> Path:
         return self._place("jobs", job)
 
@@ -134,7 +139,7 @@ class Workspace:
         return self.result(key) / STEPS
 
     def each(self, kind: str) -> Iterator[Path]:
-        """The folders of one kind (`uploads`, `datasets`, `jobs`, `results`), in no order."""
+        """The folders of one kind (`uploads`, `datasets`, `removed`, `jobs`, `results`), in no order."""
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             yield from [path for path in (self.folder / kind).iterdir() if is_id(path.name)]
 

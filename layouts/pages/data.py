@@ -9,10 +9,11 @@ from typing import Any
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from layouts import blocks, charts, data_tabs, findings, ids, relations, runs, states, tables, words
+from layouts import blocks, cards, charts, controls, data_tabs, findings, ids, relations, runs, states, tables, words
 from layouts.column_panel import ICONS, KINDS, different, value
 from layouts.icons import icon
 from layouts.pages.home import intake, sample_table
+from services import datasets
 from services.alerts import Alert
 from services.quality import Quality
 from services.samples import Sample
@@ -58,9 +59,10 @@ def page(
     quality: Quality,
     odd: Sequence[Alert],
     hidden: Sequence[str] = (),
+    gone: Sequence[Mapping[str, Any]] = (),
     is_ephemeral: bool = False,
 ) -> html.Div:
-    """Lay out the profile, then the tables of this visitor, then the way in."""
+    """Lay out the profile, then the tables of this visitor, then the way in; `gone` can be brought back yet."""
     cells = figures["rows"] * len(figures["columns"])
     empty = sum(column["missing"] for column in figures["columns"])
     notes = known["notes"]
@@ -70,7 +72,9 @@ def page(
     )
     caveats = [html.A(words.plural(len(notes), "caveat"), href="#caveats", className="text-link")] if notes else []
     page = blocks.page(
-        blocks.header(known["name"], read),
+        blocks.header(known["name"], read, [_naming(known)]),
+        html.P(known["description"], className="about") if known.get("description") else None,
+        *undo(gone),
         data_tabs.tabs(known["id"], "/data"),
         html.Div(verdict(quality, odd, hidden), id=ids.VERDICT),
         blocks.provenance(blocks.badge("All rows", "rows"), *caveats, findings.measured(quality)),
@@ -104,6 +108,39 @@ def page(
         *slots,
     )
     return html.Div([page, html.Div(id=ids.SIDE, className="side-slot")], className="with-side")
+
+
+def undo(gone: Sequence[Mapping[str, Any]]) -> list[Component]:
+    """Say which tables were removed just now, and bring them back."""
+    return [
+        blocks.strip(
+            icon("trash-2"),
+            html.Span(
+                [html.Strong(each["name"]), f" was removed. It is kept for {words.duration(each['left'])} more."]
+            ),
+            blocks.button("Undo", symbol="undo-2", small=True, id=ids.restore(each["id"])),
+        )
+        for each in gone
+    ]
+
+
+def _naming(known: Mapping[str, Any]) -> Component:
+    """Give the table another name, and say what it is."""
+    name = ids.described(known["id"], "name")
+    text = ids.described(known["id"], "description")
+    form = [
+        controls.field(
+            "Name", dcc.Input(id=name, value=known["name"], className="form-control", maxLength=datasets.LONGEST_NAME)
+        ),
+        controls.field(
+            "Description",
+            dcc.Textarea(id=text, value=known.get("description", ""), className="form-control", rows=3),
+            hint="What it is, where it is from. Shown below its name.",
+        ),
+        html.Div(id=ids.described(known["id"], "error"), className="error", role="alert"),
+        blocks.button("Save", kind="primary", small=True, id=ids.described(known["id"], "save")),
+    ]
+    return cards.menu("Rename", "pencil", [html.Div(form, className="menu-form")])
 
 
 def _read_as(known: Mapping[str, Any]) -> str:

@@ -1,12 +1,13 @@
 """A visitor's datasets: one is open, each is named by what went in, none by its file's name."""
 
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
 from services import datasets
-from services.errors import NotFound
+from services.errors import NotFound, ParamError
 from services.schema import ColumnType, Schema
 from services.table import ABOUT
 from services.workspace import Home, Workspace, new_id, write_json
@@ -107,3 +108,50 @@ def test_keeping_moves_a_finished_folder_and_the_same_one_again_is_dropped(works
 def test_what_is_known_says_the_schema(workspace: Workspace) -> None:
     known = datasets.about(workspace, put(workspace, "x", time.time()))
     assert datasets.schema(known) == SCHEMA
+
+
+# -- removed, and named ----------------------------------------------------------------------------
+
+
+def test_what_was_removed_comes_back_for_ten_minutes(workspace: Workspace) -> None:
+    one, two = put(workspace, "one", 1), put(workspace, "two", 2)
+    datasets.remove(workspace, two)
+    assert [(known["id"], known["name"]) for known in datasets.removed(workspace)] == [(two, "two")]
+    assert 590 < datasets.removed(workspace)[0]["left"] <= datasets.UNDO_SECONDS
+    datasets.purge(workspace, time.time() + datasets.UNDO_SECONDS - 5)
+    datasets.restore(workspace, two)
+    assert datasets.removed(workspace) == []
+    assert [known["id"] for known in datasets.each(workspace)] == [two, one]
+    datasets.remove(workspace, two)
+    datasets.purge(workspace, time.time() + datasets.UNDO_SECONDS + 5)
+    with pytest.raises(NotFound, match="removed for good"):
+        datasets.restore(workspace, two)
+    for hidden in (new_id(), f"../datasets/{one}"):
+        with pytest.raises(NotFound):
+            datasets.restore(workspace, hidden)
+
+
+def test_a_file_that_was_added_again_takes_the_place_of_the_removed_one(workspace: Workspace) -> None:
+    one = put(workspace, "one", 1)
+    datasets.remove(workspace, one)
+    shutil.copytree(workspace.removed(one), workspace.dataset(one))
+    datasets.describe(workspace, one, "again")
+    datasets.restore(workspace, one)
+    assert datasets.about(workspace, one)["name"] == "again"
+    assert datasets.removed(workspace) == []
+
+
+def test_a_name_and_a_description_are_kept_and_nothing_else_changes(workspace: Workspace) -> None:
+    one = put(workspace, "one", 1)
+    before = datasets.about(workspace, one)
+    datasets.describe(workspace, one, "  Orders   2024 ", " From the shop.\nUntil May. ")
+    said = {"name": "Orders 2024", "description": "From the shop.\nUntil May."}
+    assert datasets.about(workspace, one) == before | said
+    wrong = [("", "", "name"), (" ", "", "name"), ("x" * 201, "", "name"), ("x", "y" * 1_001, "description")]
+    for name, text, field in wrong:
+        with pytest.raises(ParamError) as refused:
+            datasets.describe(workspace, one, name, text)
+        assert refused.value.field == field
+    with pytest.raises(NotFound):
+        datasets.describe(workspace, new_id(), "x")
+    assert datasets.about(workspace, one) == before | said
