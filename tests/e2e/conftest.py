@@ -191,7 +191,11 @@ def visit(server: Server, browser: Browser) -> Iterator[Callable[..., Visitor]]:
 
     def visitor(width: int = 1_440, height: int = 900, theme: str = "light") -> Visitor:
         context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=theme, accept_downloads=True, locale="en-GB"
+            viewport={"width": width, "height": height},
+            color_scheme=theme,
+            accept_downloads=True,
+            locale="en-GB",
+            reduced_motion="reduce",  # what moves is painted sixty times a second, by the processor
         )
         made.append(context)
         return Visitor(context, server)
