@@ -40,7 +40,7 @@ KINDS = {
     "uploads/{upload}/content": None,
     "datasets/{dataset}/dataset.json": ("/data?dataset={dataset}", "This table is not here"),
     "datasets/{dataset}/profile.json": ("/data?dataset={dataset}", "cannot be shown"),
-    "datasets/{dataset}/data_full.parquet": ("/data?dataset={dataset}", "cannot be read"),
+    "datasets/{dataset}/data_full.parquet": ("/explore?dataset={dataset}", "cannot be read"),
     "datasets/{dataset}/original": ("/data?dataset={dataset}", "items.csv"),
     "jobs/{done}/record.json": ("/battery?run={done}", "This result is not here"),
     "jobs/{early}/record.json": ("/battery?run={early}", "This result is not here"),

@@ -270,6 +270,7 @@ def test_an_export_of_what_is_not_there_fails_with_a_sentence(stage: Stage) -> N
 
 
 def test_a_quick_job_runs_beside_a_heavy_one_when_it_fits(stage: Stage, gate: Path) -> None:
+    stage.engine.bounds = bounds(4_000)  # whatever other tests take meanwhile
     key = stage.ended(stage.ask("instant")).key
     heavy = stage.running(waits(stage, gate))
     assert stage.ended(_exported(stage, stage.workspace, key)).state == "done"
