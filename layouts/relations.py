@@ -158,5 +158,5 @@ def _picture(
     twin = blocks.Twin(
         columns=heads, rows=rows, caption=label, more=more, texts=() if kind == "numbers" else ["Measure"]
     )
-    wide = html.Div(html.Div(graph, style={"minWidth": 150 + 34 * across}), className="scrolls")
+    wide = html.Div(html.Div(graph, style={"minWidth": 150 + 34 * across}), className="scrolls", tabIndex="0")
     return blocks.picture(title, subtitle, wide, twin)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from services import duck
 from services.errors import FileRefused
-from services.ingest import types
+from services.ingest import chosen, review, types
 from services.ingest.dialect import MOST_COLUMNS, unique
+from services.ingest.reading import ColumnReading, Reading
 from services.ingest.types import Candidate, Decided
 from services.schema import ColumnType
 
@@ -26,6 +27,7 @@ _INTEGERS = {
     "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
 }  # fmt: skip
 _WIDTHS = {"TINYINT": 1, "SMALLINT": 2, "INTEGER": 4, "BIGINT": 8, "DECIMAL(38,0)": 16}
+_SAMPLE = 1_000  # cells that are looked at
 _NESTED = ("STRUCT", "MAP", "UNION", "JSON", "VARIANT")
 _CALENDAR = "BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999'"
 
@@ -39,6 +41,7 @@ class Columns:
     rows: int
     decided: tuple[Decided, ...]
     notes: tuple[str, ...]
+    review: tuple[dict[str, Any], ...]
 
 
 def bring(con: DuckDBPyConnection, source: Path, kind: str, work: Path, watch: Callable[[float], None]) -> None:
@@ -71,8 +74,13 @@ def bring(con: DuckDBPyConnection, source: Path, kind: str, work: Path, watch: C
         raise FileRefused(_DAMAGED.format(what=kind)) from None
 
 
-def decide(con: DuckDBPyConnection, report: Callable[[float, str], None]) -> Columns:
-    """Decide what each column of `cells` becomes, over every row."""
+def names(con: DuckDBPyConnection) -> list[str]:
+    """What the columns of `cells` are called here: each has a name of its own, whatever the case."""
+    return unique([name for name, *_ in con.execute("DESCRIBE cells").fetchall()])[0]
+
+
+def decide(con: DuckDBPyConnection, wanted: Reading, report: Callable[[float, str], None]) -> Columns:
+    """Decide what each column of `cells` becomes, over every row; what is decided is read from the view `typed`."""
     described = [(name, sql) for name, sql, *_ in con.execute("DESCRIBE cells").fetchall()]
     if len(described) > MOST_COLUMNS:
         raise FileRefused(
@@ -81,14 +89,69 @@ def decide(con: DuckDBPyConnection, report: Callable[[float, str], None]) -> Col
     ((rows,),) = con.execute("SELECT count(*) FROM cells").fetchall()
     if not rows or not described:
         raise FileRefused("The file has columns but no rows. Choose a file with at least one row.")
-    names, notes = unique([name for name, _ in described])
-    decided = []
-    for place, ((own, sql), name) in enumerate(zip(described, names, strict=True)):
+    named, notes = unique([name for name, _ in described])
+    decided, shown, texts = [], [], []
+    for place, ((own, sql), name) in enumerate(zip(described, named, strict=True)):
         report(place / len(described), name)
-        one = _decide(con, duck.quote(own), name, sql, rows)
-        notes += one.notes
-        decided.append(one)
-    return Columns(rows=rows, decided=tuple(decided), notes=tuple(notes))
+        choice, cell = wanted.of(name), duck.quote(own)
+        text = _Text(name=duck.quote(f"\x1f{place}"), sql=_as_written(cell, sql))
+        asked = con.execute(f"SELECT {text.sql} FROM cells WHERE {cell} IS NOT NULL LIMIT {_SAMPLE}").fetchall()
+        cells = [value for (value,) in asked]
+        seen = review.see(cells, choice.missing)
+        one = None
+        if choice.keep:
+            one = _decide(con, cell, choice.name, sql, rows)
+            seen.filled = con.execute(f"SELECT count({cell}) FROM cells").fetchall()[0][0]
+            if (choice.kind or one.column.kind) != one.column.kind or choice.missing is not None:
+                kind = choice.kind or one.column.kind
+                one = _read_as(con, replace(choice, kind=kind), text, cells, rows, seen)
+                texts.append(text)
+            notes += one.notes
+            decided.append(one)
+        misfits = _misfits(con, text, one) if one and one.misfits else []
+        if one and one.misfits:
+            many = f"{one.misfits:,} values" if one.misfits > 1 else "1 value"
+            notes.append(f"{many} of {one.column.name} cannot be read as {one.what}. Missing now.")
+        shown.append(review.column(name, wanted, seen, one, misfits))
+    beside = "".join(f", {text.sql} AS {text.name}" for text in texts)
+    con.execute(f"CREATE VIEW typed AS SELECT *{beside} FROM cells")
+    return Columns(rows=rows, decided=tuple(decided), notes=tuple(notes), review=tuple(shown))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Text:
+    """A column as text: what it is called beside the file's own columns, and the SQL that makes it."""
+
+    name: str
+    sql: str
+
+    @property
+    def cells(self) -> str:
+        return f"(SELECT {self.sql} AS {self.name} FROM cells)"
+
+
+def _as_written(cell: str, sql: str) -> str:
+    """SQL: the cell as a person would write it."""
+    return f"to_json({cell})::VARCHAR" if sql.endswith("]") or sql.startswith(_NESTED) else f"{cell}::VARCHAR"
+
+
+def _read_as(
+    con: DuckDBPyConnection, choice: ColumnReading, text: _Text, cells: list[str], rows: int, seen: review.Seen
+) -> Decided:
+    """Read a column through its text, as it was chosen."""
+    candidate = chosen.candidate(choice, text.name, cells)
+    sql, asked = types.prove(candidate, text.cells)
+    candidate.proved |= dict(zip(asked, con.execute(sql).fetchall()[0], strict=True))
+    seen.proved(candidate)
+    return candidate.decide(rows)
+
+
+def _misfits(con: DuckDBPyConnection, text: _Text, one: Decided) -> list[tuple[int, str]]:
+    asked = (
+        f"SELECT number, {text.name} FROM (SELECT row_number() OVER () AS number, * FROM {text.cells}) "
+        f"WHERE {one.misfit} LIMIT {review.MOST_MISFITS}"
+    )
+    return [(row, cell[: review.LONGEST]) for row, cell in con.execute(asked).fetchall()]
 
 
 def _decide(con: DuckDBPyConnection, cell: str, name: str, sql: str, rows: int) -> Decided:

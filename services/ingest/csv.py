@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from services import duck
 from services.errors import DoesNotFit, FileRefused
-from services.ingest import dialect, encoding, types
+from services.ingest import chosen, dialect, encoding, review, types
 from services.ingest.dialect import Dialect
 from services.ingest.encoding import Text
+from services.ingest.reading import Reading
 from services.ingest.records import Mended, mend
 from services.ingest.types import Candidate, Decided
 from services.schema import Schema
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 REJECTS = "rejects.csv"
 
 Report = Callable[[int, int, str], None]
+Remembered = Callable[[list[str]], Reading | None]  # what was chosen for an earlier file of these columns
 
 _QUOTED = 3  # how many misfits a note quotes
 
@@ -44,6 +46,8 @@ class Ingested:
     memory_after: int
     notes: tuple[str, ...]
     source: dict[str, Any] = field(default_factory=lambda: {"format": "CSV"})  # what it was: format, sheet, member
+    reading: Reading = Reading()  # what was chosen, as far as it holds for this file
+    review: dict[str, Any] = field(default_factory=dict)  # what a person checks: see `services.ingest.review`
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -63,12 +67,13 @@ class Ingested:
 
 def ingest(
     source: Path, name: str, folder: Path, *, spill: Path, report: Report, memory_mb: int = 160,
-    delimiter: str | None = None, named: bool = False,
+    form: str = "text", wanted: Reading | None = None, remembered: Remembered | None = None,
 ) -> Ingested:  # fmt: skip
     """Read the CSV `source`, called `name`, into `folder`: its rows, and its rejected lines if there are any.
 
-    `delimiter` and `named` are given where we wrote it: the delimiter, and that the first line names the columns.
-    After an error `folder` is as it was before.
+    `form` is "text" for a file as it came; where we wrote it, it has commas, and is a "sheet" or its first line
+    names the columns ("rows"). `wanted` is what was chosen; without it, `remembered` is asked once the columns are
+    known. After an error `folder` is as it was before.
 
     Raises
     ------
@@ -84,12 +89,16 @@ def ingest(
     part = folder / f".{DATA}.{work.name}"
     con = duck.connect(folder, source.parent, work, spill=work / "spill", memory_mb=memory_mb)
     try:
-        read = _Reading(con=con, source=source, work=work, report=report, delimiter=delimiter, named=named)
+        read = _File(con=con, source=source, work=work, report=report, form=form, wanted=wanted or Reading())
         read.look()
+        if wanted is None and remembered is not None and (known := remembered(list(read.dialect.names))):
+            read.wanted = known
+        read.wanted = read.wanted.among(read.dialect.names)
         read.take_text()
         decided = read.find_types()
         schema = read.write(decided, part)
-        notes = (*read.notes, *read.misfits(decided))
+        misfits = read.misfits(decided)
+        notes = (*read.notes, *read.said(decided, misfits))
         rejected = read.mended.rejected if read.mended else 0
         if rejected:
             shutil.copyfile(work / REJECTS, folder / f".{REJECTS}.{work.name}")
@@ -111,37 +120,45 @@ def ingest(
         delimiter="" if read.dialect.delimiter == dialect.NO_DELIMITER else read.dialect.delimiter,
         content=read.text.content,
         bytes=read.text.size,
-        memory_before=sum(one.before for one in decided),
-        memory_after=sum(one.after for one in decided),
+        memory_before=sum(one.before for one in decided.values()),
+        memory_after=sum(one.after for one in decided.values()),
         notes=notes,
+        reading=read.wanted,
+        review=review.of_text(
+            form, read.text, read.dialect, read.wanted, read.seen, decided, misfits, read.rows, read.empty
+        ),
     )
 
 
 @dataclass(kw_only=True)
-class _Reading:
+class _File:
     """One file on its way: bytes, text, cells as text, types, columns."""
 
     con: DuckDBPyConnection
     source: Path
     work: Path
     report: Report
-    delimiter: str | None = None
-    named: bool = False
+    form: str
+    wanted: Reading
     path: Path = field(init=False)  # UTF-8, the original where it is that already
     text: Text = field(init=False)
     dialect: Dialect = field(init=False)
     mended: Mended | None = None
     rows: int = 0
     notes: list[str] = field(default_factory=list)
+    seen: dict[int, review.Seen] = field(default_factory=dict)  # by place
+    empty: list[int] = field(default_factory=list)  # places of columns that nobody meant
 
     def look(self) -> None:
         """Find encoding and dialect."""
         self.path = self.source
-        self.text = text = encoding.inspect(self.source, self._share(0, 6, "Reading the file"))
+        asked = self.wanted if self.form == "text" else Reading(header=self.wanted.header, delimiter=",")
+        watch = self._share(0, 6, "Reading the file")
+        self.text = text = encoding.inspect(self.source, watch, asked.encoding)
         if not text.is_plain:
             self.path = self.work / "text.csv"
             encoding.rewrite(self.source, text, self.path, self._share(6, 10, "Converting to UTF-8"))
-        if text.codec not in {"utf-8", "utf-8-sig"}:
+        if text.codec not in {"utf-8", "utf-8-sig"} and not asked.encoding:
             self.notes.append(f"The file is written in {text.encoding}. It was converted; look at a word with accents.")
         if text.nulls:
             stood = (
@@ -151,7 +168,9 @@ class _Reading:
         if text.damaged:
             are = "character is damaged. It is" if text.damaged == 1 else "characters are damaged. They are"
             self.notes.append(f"{text.damaged:,} {are} shown as “\ufffd”; the rest is {text.encoding}.")
-        self.dialect = dialect.sniff(self.path, delimiter=self.delimiter, named=self.named)
+        self.dialect = dialect.sniff(
+            self.path, delimiter=asked.delimiter, named=self.form == "rows", header=asked.header
+        )
         self.notes += self.dialect.notes
 
     def take_text(self) -> None:
@@ -204,28 +223,44 @@ class _Reading:
                 "The file has column names but no rows. Choose a file with at least one line below its header."
             )
 
-    def find_types(self) -> list[Decided]:
-        """Decide the type of every column over every row."""
+    def find_types(self) -> dict[int, Decided]:
+        """Decide the type of every column over every row, by its place in the file."""
         self.report(45, 100, "Finding the types")
         sample = max(1_000, min(types.SAMPLE, 1_000_000 // self.dialect.width))
         comma = self.dialect.delimiter != ","
-        candidates = []
+        candidates: dict[int, Candidate] = {}
         for place, name in enumerate(self.dialect.names):
-            column = f"c{place}"
-            cells = self._ask(f"SELECT {column} FROM cells LIMIT {sample}")
-            if sum(bool(cell) for (cell,) in cells) < 100 and self.rows > sample:
-                cells = self._ask(f"SELECT {column} FROM cells WHERE {column} <> '' LIMIT {sample // 4}")
-            candidates.append(types.suspect(name, column, [cell for (cell,) in cells], rows=self.rows, comma=comma))
-        self._prove(candidates, 45, 70)
-        decided = [types.decide(candidate, self.rows) for candidate in candidates]
-        undone = [place for place, one in enumerate(decided) if not one.value]
+            column, choice = f"c{place}", self.wanted.of(name)
+            cells = [cell for (cell,) in self._ask(f"SELECT {column} FROM cells LIMIT {sample}")]
+            if sum(map(bool, cells)) < 100 and self.rows > sample:
+                more = self._ask(f"SELECT {column} FROM cells WHERE {column} <> '' LIMIT {sample // 4}")
+                cells = [cell for (cell,) in more]
+            self.seen[place] = review.see(cells, choice.missing)
+            if not choice.keep:
+                continue
+            if choice.kind is not None:
+                candidates[place] = chosen.candidate(choice, column, cells)
+            else:
+                candidates[place] = types.suspect(
+                    choice.name, column, cells, rows=self.rows, comma=comma, missing=choice.missing
+                )
+        self._prove(list(candidates.values()), 45, 70)
+        decided = {place: self._decide(candidate) for place, candidate in candidates.items()}
+        undone = [place for place, one in decided.items() if not one.value]
         for place in undone:
             candidates[place].reads_as = "text"
             candidates[place].proved.clear()
         self._prove([candidates[place] for place in undone], 70, 75)
-        for place in undone:
-            decided[place] = types.decide(candidates[place], self.rows)
-        unnamed = [place for place in self.dialect.unnamed if not candidates[place].proved["filled"]]
+        for place, candidate in candidates.items():
+            if place in undone:
+                decided[place] = self._decide(candidate)
+            self.seen[place].proved(candidate)
+        unnamed = [
+            place
+            for place in self.dialect.unnamed
+            if place in candidates and not candidates[place].proved["filled"]
+            and self.wanted.of(self.dialect.names[place]).is_plain
+        ]  # fmt: skip
         if len(unnamed) == len(decided):
             raise FileRefused("Every cell of this file is empty. Choose a file with at least one filled row.")
         if unnamed:
@@ -233,32 +268,47 @@ class _Reading:
             self.notes = [note for note in self.notes if "without a name" not in note]
             said = f"{len(unnamed):,} columns" if len(unnamed) > 1 else "1 column"
             self.notes.append(f"{said} had neither name nor values. Left out.")
-        return [one for place, one in enumerate(decided) if place not in unnamed]
+        self.empty = unnamed
+        return {place: one for place, one in decided.items() if place not in unnamed}
 
-    def write(self, decided: list[Decided], part: Path) -> Schema:
+    def _decide(self, candidate: Candidate) -> Decided:
+        if isinstance(candidate, chosen.Chosen):
+            return candidate.decide(self.rows)
+        return types.decide(candidate, self.rows)
+
+    def write(self, decided: dict[int, Decided], part: Path) -> Schema:
         """Write the typed columns to the file `part`."""
-        chosen = ", ".join(f"{one.value} AS {duck.quote(one.column.name)}" for one in decided)
+        typed = ", ".join(f"{one.value} AS {duck.quote(one.column.name)}" for one in decided.values())
         self._run(
-            f"COPY (SELECT {chosen} FROM cells) TO {duck.literal(part.resolve())} ({duck.PARQUET})",
+            f"COPY (SELECT {typed} FROM cells) TO {duck.literal(part.resolve())} ({duck.PARQUET})",
             self._share(75, 100, "Writing columns"),
         )
         (written,) = self._ask(f"SELECT count(*) FROM read_parquet({duck.literal(part.resolve())})")[0]
         assert written == self.rows, f"{written} rows written of {self.rows}"
-        return Schema(tuple(one.column for one in decided))
+        return Schema(tuple(one.column for one in decided.values()))
 
-    def misfits(self, decided: list[Decided]) -> list[str]:
+    def misfits(self, decided: dict[int, Decided]) -> dict[int, list[tuple[int, str]]]:
+        """The first values of each column that do not read as its type: the row's number, from 1, and the cell."""
+        found = {}
+        for place, one in decided.items():
+            if one.misfits:
+                cells = duck.literal((self.work / "cells.parquet").resolve())
+                asked = (
+                    f"SELECT file_row_number + 1, c{place} FROM read_parquet({cells}, file_row_number=true) "
+                    f"WHERE {one.misfit} ORDER BY file_row_number LIMIT {review.MOST_MISFITS}"
+                )
+                found[place] = [(row, cell[: review.LONGEST]) for row, cell in self._ask(asked)]
+        return found
+
+    def said(self, decided: dict[int, Decided], misfits: dict[int, list[tuple[int, str]]]) -> list[str]:
         """Say of each column what did not read as its type."""
         notes = []
-        for one in decided:
+        for place, one in decided.items():
             notes += one.notes
             if not one.misfits:
                 continue
-            place = self.dialect.names.index(one.column.name)
-            quoted = self._ask(
-                f"SELECT c{place} FROM cells WHERE {one.misfit} "
-                f"GROUP BY ALL ORDER BY count(*) DESC, c{place} LIMIT {_QUOTED + 1}"
-            )
-            shown = ", ".join(f"“{cell[:40]}”" for (cell,) in quoted[:_QUOTED])
+            quoted = list(dict.fromkeys(cell for _, cell in misfits[place]))
+            shown = ", ".join(f"“{cell[:40]}”" for cell in quoted[:_QUOTED])
             more = ", ..." if len(quoted) > _QUOTED else ""
             if one.misfits == 1:
                 notes.append(f"1 value of {one.column.name} is not {one.what} ({shown}). It is missing now.")

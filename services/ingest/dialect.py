@@ -33,6 +33,7 @@ class Dialect:
     escape: str | None  # a backslash, where quotes inside quotes are written \\"
     names: tuple[str, ...]  # one for each column, unique whatever the case
     skip: int  # lines before the first row, header included
+    header: int  # the line of the header, 0 for none
     plain: bool  # no quote stands in the skipped lines
     unnamed: tuple[int, ...]  # columns without a name: dropped when they are empty
     notes: tuple[str, ...]
@@ -42,10 +43,11 @@ class Dialect:
         return len(self.names)
 
 
-def sniff(path: Path, *, delimiter: str | None = None, named: bool = False) -> Dialect:
+def sniff(path: Path, *, delimiter: str | None = None, named: bool = False, header: int | None = None) -> Dialect:
     """Find the dialect of the UTF-8 file `path`, as far as it is not known.
 
-    `delimiter` is given where we wrote the file, with quotes doubled; `named` says that its first line is the header.
+    `delimiter` is given where it is known; `named` says that we wrote the file, with quotes doubled and the header
+    first; `header` is the line of the header where it was chosen, 0 for none.
 
     Raises
     ------
@@ -53,16 +55,22 @@ def sniff(path: Path, *, delimiter: str | None = None, named: bool = False) -> D
         It has no rows below its header, or too many columns.
     """
     head = _head(path)
+    if named:
+        header = 1
+    escape = None if named else _escape(head)
     if delimiter is not None:
-        known = _read(head, delimiter, None, named=named)
-        return _describe(known if known.width > 1 else _read(head, NO_DELIMITER, None, named=named), head, None, named)
+        found = _read(head, delimiter, escape, header=header)
+    else:
+        found = max((_read(head, each, escape, header=header) for each in DELIMITERS), key=lambda layout: layout.score)
+    if found.width < 2 or (delimiter is None and found.score <= 0):
+        found = _read(head, NO_DELIMITER, escape, header=header)
+    return _describe(found, head, escape, header)
+
+
+def _escape(head: list[str]) -> str | None:
     text = "\n".join(head)
     slashed = re.search(r'\\"(?![,;\t|]|$)', text, re.MULTILINE)
-    escape = "\\" if slashed and '""' not in text.replace(',""', "") else None
-    found = max((_read(head, delimiter, escape) for delimiter in DELIMITERS), key=lambda layout: layout.score)
-    if found.score <= 0:
-        found = _read(head, NO_DELIMITER, escape)
-    return _describe(found, head, escape)
+    return "\\" if slashed and '""' not in text.replace(',""', "") else None
 
 
 @dataclass(kw_only=True)
@@ -84,11 +92,13 @@ def _head(path: Path) -> list[str]:
     return taken
 
 
-def _read(head: list[str], delimiter: str, escape: str | None, *, named: bool = False) -> _Layout:
-    every = [record for record in records(iter(head), delimiter, escape) if record.raw.strip() or delimiter == "\t"]
+def _read(head: list[str], delimiter: str, escape: str | None, *, header: int | None) -> _Layout:
+    first = max(0, (header or 1) - 1)
+    read = records(iter(head[first:]), delimiter, escape, before=first)
+    every = [record for record in read if record.raw.strip() or delimiter == "\t"]
     every = [record for record in every if record.raw.strip(" \t\ufeff")]
     if delimiter == NO_DELIMITER:
-        start = 0 if named else next((at for at, record in enumerate(every) if not _is_comment(record)), 0)
+        start = next((at for at, record in enumerate(every) if not _is_comment(record)), 0) if header is None else 0
         return _Layout(delimiter=delimiter, rows=every[start:], preamble=every[:start], width=1, score=1)
     widths = Counter(len(record.cells) for record in every if record.cells and len(record.cells) > 1)
     if not widths:
@@ -96,7 +106,7 @@ def _read(head: list[str], delimiter: str, escape: str | None, *, named: bool = 
     width = max(widths, key=lambda w: (widths[w], w))
     start = 0
     common = widths[width] >= 3 and widths[width] * 2 > len(every)
-    while not named and start < min(_PREAMBLE_LINES, len(every) - 1) and _is_preamble(every[start], width, common):
+    while header is None and start < min(_PREAMBLE_LINES, len(every) - 1) and _is_preamble(every[start], width, common):
         start += 1
     rows = every[start:]
     first = len(rows[0].cells or ())
@@ -126,16 +136,18 @@ def _is_preamble(record: Record, width: int, common: bool) -> bool:
     return common and len(cells) < width and filled <= width // 2 and width > 3
 
 
-def _describe(found: _Layout, head: list[str], escape: str | None, named: bool = False) -> Dialect:
+def _describe(found: _Layout, head: list[str], escape: str | None, chosen: int | None) -> Dialect:
     notes = []
     rows = found.rows
+    if not rows and chosen:
+        raise FileRefused(f"There is no table below line {chosen:,}. Choose another line for the column names.")
     if not rows:
         raise FileRefused("The file holds only empty lines. Choose a file with a header line and at least one row.")
     header = [
         cell.strip(" \ufeff\t").replace("\n", " ") for cell in rows[0].cells or rows[0].raw.split(found.delimiter)
     ]
     body = [row.cells for row in rows[1:] if row.cells]
-    named = named or _has_header(header, body)
+    named = _has_header(header, body) if chosen is None else chosen > 0
     if found.preamble:
         said = " / ".join(record.raw.strip() for record in found.preamble)
         notes.append(
@@ -144,10 +156,9 @@ def _describe(found: _Layout, head: list[str], escape: str | None, named: bool =
         )
     if not named:
         header = [f"column_{place}" for place in range(1, found.width + 1)]
-        notes.append(
-            "The file has no header line. Its first line reads as data, so the columns are called "
-            f"{header[0]}{f' to {header[-1]}' if len(header) > 1 else ''}."
-        )
+        why = "Its first line reads as data, so the" if chosen is None else "The"
+        called = header[0] + (f" to {header[-1]}" if len(header) > 1 else "")
+        notes.append(f"The file has no header line. {why} columns are called {called}.")
     elif len(rows) == 1:
         raise FileRefused(
             "The file has column names but no rows. Choose a file with at least one line below its header."
@@ -167,6 +178,7 @@ def _describe(found: _Layout, head: list[str], escape: str | None, named: bool =
         escape=escape,
         names=tuple(names),
         skip=skip,
+        header=rows[0].line if named else 0,
         plain=not any('"' in line and line.count('"') % 2 for line in head[:skip]),
         unnamed=tuple(place for place, name in enumerate(header) if not name),
         notes=tuple(notes),

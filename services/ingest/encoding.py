@@ -1,8 +1,9 @@
 """From the bytes of a file to UTF-8 text: what they are, and how they were written.
 
 A byte-order mark decides; else text that is strict UTF-8 is UTF-8; else zero bytes in every
-second place are UTF-16; else it is Windows-1252, or Latin-1 where that has no character. One pass
-reads every byte, so a surprise in the last line is known before the first is believed.
+second place are UTF-16; else it is Windows-1252, or Latin-1 where that has no character, unless its
+accents stand side by side as no Western word has them: then a detector says which alphabet it is. One
+pass reads every byte, so a surprise in the last line is known before the first is believed.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import codecs
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
-from services.errors import FileRefused
+from services.errors import FileRefused, ParamError
+from services.ingest.reading import ENCODINGS
 
 BLOCK = 1 << 20
 LONGEST_LINE = 10_000_000  # bytes; beyond, it is no table of lines
@@ -65,8 +68,8 @@ class Text:
         return self.codec in {"utf-8", "utf-8-sig"} and not self.nulls and not self.damaged
 
 
-def inspect(source: Path, watch: Callable[[float], None]) -> Text:
-    """Read every byte of `source` once and say what text it is.
+def inspect(source: Path, watch: Callable[[float], None], codec: str | None = None) -> Text:
+    """Read every byte of `source` once and say what text it is; `codec` is given where it was chosen.
 
     Raises
     ------
@@ -79,14 +82,15 @@ def inspect(source: Path, watch: Callable[[float], None]) -> Text:
     digest = hashlib.sha256()
     strict = codecs.getincrementaldecoder("utf-8")("replace")
     breaks = carriages = pairs = nulls = damaged = wide = run = longest = done = undefined = 0
-    quotes, last, ending, head = False, b"", b"", b""
+    quotes, last, ending, head, wanted = False, b"", b"", b"", codec
+    accents: list[bytes] = []
     with source.open("rb") as file:
         while block := file.read(BLOCK):
             if not head:
                 head = block[:65_536]
                 _refuse_other(head)
                 marked = next((mark for mark in _MARKS if head.startswith(mark[0])), None) or _unmarked_utf16(head)
-                if marked is None:
+                if marked is None and wanted is None:
                     _refuse_binary(head)
             digest.update(block)
             breaks += block.count(b"\n")
@@ -100,6 +104,8 @@ def inspect(source: Path, watch: Callable[[float], None]) -> Text:
                 meant = block.count(_REPLACED) + (ending[-2:] + block[:2]).count(_REPLACED)
                 damaged += strict.decode(block).count("\ufffd") - meant
                 undefined += len(block) - len(block.translate(None, _NOT_1252))
+                if sum(map(len, accents)) < _ACCENTS:
+                    accents += [line for line in block.splitlines() if not line.isascii()][:1_000]
             cut = max(block.rfind(b"\n"), block.rfind(b"\r"))
             run = run + len(block) if cut < 0 else len(block) - cut - 1
             longest = max(longest, run)
@@ -107,7 +113,7 @@ def inspect(source: Path, watch: Callable[[float], None]) -> Text:
             done += len(block)
             watch(done / size)
     tail = strict.decode(b"", True)
-    if marked is None and nulls > size // 100:
+    if marked is None and wanted is None and nulls > size // 100:
         raise FileRefused(
             "This file holds binary data, not text, although it is named like a table. "
             "Export the table as CSV and upload that."
@@ -117,9 +123,13 @@ def inspect(source: Path, watch: Callable[[float], None]) -> Text:
         damaged += len(tail)
         if (damaged > 1 and damaged * 10 > wide) or (damaged and wide < 10 and not tail):
             shown, codec = ("Latin-1", "latin-1") if undefined else ("Windows-1252", "cp1252")
+            shown, codec = _alphabet(b"\n".join(accents)[:_ACCENTS]) or (shown, codec)
             damaged = 0
     else:
         nulls = damaged = 0
+    if wanted is not None and not (marked and wanted.startswith(codec[:5])):
+        shown, codec = ENCODINGS[wanted].partition(" (")[0], wanted
+        damaged, nulls = (damaged, nulls) if codec == "utf-8" else (0, 0)
     if longest > LONGEST_LINE:
         raise FileRefused(
             f"This file has a line of more than {LONGEST_LINE // 1_000_000} million characters, so it is no table of "
@@ -143,8 +153,42 @@ def inspect(source: Path, watch: Callable[[float], None]) -> Text:
     )
 
 
+def _alphabet(lines: bytes) -> tuple[str, str] | None:
+    """Which encoding of another alphabet than the Latin one the non-ASCII `lines` are in; None: none, as far as seen.
+
+    In a Western word an accent stands alone; a detector asked about a few of them would guess anything.
+    """
+    high = sum(byte > 127 for byte in lines)
+    beside = sum(one > 127 and other > 127 for one, other in pairwise(lines))
+    if beside < 0.6 * high:
+        return None
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(lines, cp_isolation=_ALPHABETS, preemptive_behaviour=False).best()
+    codec = best.encoding.replace("_", "-") if best else ""
+    codec = {"shift-jis": "shift_jis", "cp932": "shift_jis", "euc-jp": "euc_jp", "euc-kr": "euc_kr"}.get(codec, codec)
+    return (ENCODINGS[codec].partition(" (")[0], codec) if codec in ENCODINGS else None
+
+
 def rewrite(source: Path, text: Text, target: Path, watch: Callable[[float], None]) -> None:
-    """Write `source` as UTF-8 without zero bytes to `target`."""
+    """Write `source` as UTF-8 without zero bytes to `target`.
+
+    Raises
+    ------
+    ParamError
+        It is not in the encoding that was chosen; the field is `encoding`.
+    """
+    try:
+        _rewrite(source, text, target, watch)
+    except UnicodeError:
+        raise ParamError(
+            f"This file is not written in {text.encoding}: some of its bytes are no characters there. "
+            "Choose another encoding.",
+            field="encoding",
+        ) from None
+
+
+def _rewrite(source: Path, text: Text, target: Path, watch: Callable[[float], None]) -> None:
     damaged = "replace" if text.codec in {"utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"} else "strict"
     decoder = codecs.getincrementaldecoder(text.codec)(damaged)
     done = 0
@@ -156,6 +200,8 @@ def rewrite(source: Path, text: Text, target: Path, watch: Callable[[float], Non
         out.write(decoder.decode(b"", True).replace("\0", "").encode("utf-8", "replace"))
 
 
+_ACCENTS = 32_768  # bytes of lines that a detector is shown
+_ALPHABETS = ["cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr"]
 _REPLACED = "\ufffd".encode()
 _BELOW_C2 = bytes(range(0xC2))
 _NOT_1252 = bytes([0x81, 0x8D, 0x8F, 0x90, 0x9D])

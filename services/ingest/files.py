@@ -11,9 +11,10 @@ from pathlib import Path
 
 from services import duck
 from services.errors import DoesNotFit
-from services.ingest import columnar, csv, formats
-from services.ingest.csv import Ingested, Report
+from services.ingest import columnar, csv, formats, review
+from services.ingest.csv import Ingested, Remembered, Report
 from services.ingest.formats import Prepared
+from services.ingest.reading import Reading
 from services.schema import Schema
 from services.table import DATA
 
@@ -22,16 +23,19 @@ _PREPARED = 30  # of 100: the share of progress that bringing a file into form t
 
 def ingest(
     source: Path, name: str, folder: Path, *, spill: Path, report: Report, memory_mb: int = 160,
-    sheet: str | None = None, member: str | None = None,
+    wanted: Reading | None = None, remembered: Remembered | None = None,
 ) -> Ingested:  # fmt: skip
     """Read the file `source`, called `name`, into `folder`: its rows, and its rejected lines if there are any.
 
-    `sheet` and `member` choose among several in a workbook or an archive. After an error `folder` is as it was before.
+    `wanted` is what was chosen for it; without that, `remembered` says what was for an earlier file of its columns.
+    After an error `folder` is as it was before.
 
     Raises
     ------
     FileRefused
         The file is no table; the message says what it is and what to do.
+    ParamError
+        What was chosen cannot be; the field is the column.
     DoesNotFit
         Memory or disk do not suffice.
     """
@@ -44,14 +48,17 @@ def ingest(
     def reading(done: int, total: int, label: str) -> None:
         report(_PREPARED + round((100 - _PREPARED) * done / total), 100, label)
 
+    asked = wanted or Reading()
     try:
-        ready = formats.prepare(source, name, work, preparing, sheet=sheet, member=member, memory_mb=memory_mb)
+        ready = formats.prepare(
+            source, name, work, preparing, sheet=asked.sheet, member=asked.member, memory_mb=memory_mb
+        )
         if ready.form == "columns":
-            said = _columns(ready, source, name, folder, work, report, memory_mb)
+            said = _columns(ready, source, name, folder, work, report, memory_mb, wanted, remembered)
         else:
             said = csv.ingest(
                 ready.path, name, folder, spill=spill, report=report if ready.path == source else reading,
-                memory_mb=memory_mb, delimiter=None if ready.form == "text" else ",", named=ready.form == "rows",
+                memory_mb=memory_mb, form=ready.form, wanted=wanted, remembered=remembered,
             )  # fmt: skip
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -61,8 +68,9 @@ def ingest(
 
 
 def _columns(
-    ready: Prepared, source: Path, name: str, folder: Path, work: Path, report: Report, memory_mb: int
-) -> Ingested:
+    ready: Prepared, source: Path, name: str, folder: Path, work: Path, report: Report, memory_mb: int,
+    wanted: Reading | None, remembered: Remembered | None,
+) -> Ingested:  # fmt: skip
     """Read a file that has typed columns."""
     import duckdb
 
@@ -70,9 +78,13 @@ def _columns(
     con = duck.connect(folder, ready.path.parent, work, spill=work / "spill", memory_mb=memory_mb)
     try:
         columnar.bring(con, ready.path, ready.kind, work, _share(report, 0, 30, "Reading the file"))
-        found = columnar.decide(con, lambda done, label: report(round(30 + 30 * done), 100, f"Reading {label}"))
-        chosen = ", ".join(f"{one.value} AS {duck.quote(one.column.name)}" for one in found.decided)
-        copied = f"COPY (SELECT {chosen} FROM cells) TO {duck.literal(part.resolve())} ({duck.PARQUET})"
+        names = columnar.names(con)
+        if wanted is None and remembered is not None:
+            wanted = remembered(names)
+        wanted = (wanted or Reading()).among(names)
+        found = columnar.decide(con, wanted, lambda done, label: report(round(30 + 30 * done), 100, f"Reading {label}"))
+        typed = ", ".join(f"{one.value} AS {duck.quote(one.column.name)}" for one in found.decided)
+        copied = f"COPY (SELECT {typed} FROM typed) TO {duck.literal(part.resolve())} ({duck.PARQUET})"
         duck.execute(con, copied, _share(report, 60, 100, "Writing columns"))
         part.replace(folder / DATA)
     except duckdb.OutOfMemoryException as error:
@@ -93,6 +105,8 @@ def _columns(
         memory_before=sum(one.before for one in found.decided),
         memory_after=sum(one.after for one in found.decided),
         notes=found.notes,
+        reading=wanted,
+        review=review.of_columns(found.rows, found.review),
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -61,6 +61,7 @@ class Candidate:
     comma: bool = False  # decimal comma
     formats: tuple[str, ...] = ()
     pattern: str = ""  # what a formatted date looks like
+    usual: bool = True  # the tokens for missing are the usual ones: none of them is a number or a date
     proved: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -210,16 +211,31 @@ def allowed(filled: int) -> int:
     return min(MOST_MISFITS, int(filled * MISFIT_SHARE))
 
 
-def suspect(name: str, raw: str, sample: Sequence[str | None], *, rows: int, comma: bool) -> Candidate:
-    """Say what the column `name` may be, from some of its cells; `rows` is how many it has in all."""
-    tokens = ", ".join(map(literal, MISSING))
+def trimmed(raw: str, missing: Sequence[str] | None = None) -> str:
+    """SQL: the cell `raw` without spaces around it, NULL where it says one of `missing` (the usual tokens)."""
+    tokens = dict.fromkeys(("", *(MISSING if missing is None else missing)))
     # What is long or begins with a digit is no token: the list is only walked for the rest.
-    plain = f"length(trim({raw})) > {max(map(len, MISSING))} OR (trim({raw}) >= '0' AND trim({raw}) < ':')"
-    cell = f"CASE WHEN {plain} THEN trim({raw}) WHEN trim({raw}) NOT IN ({tokens}) THEN trim({raw}) END"
-    candidate = Candidate(name=name, raw=raw, cell=cell)
+    plain = f"length(trim({raw})) > {max(map(len, tokens))}"
+    if not any(token[:1].isdecimal() for token in tokens):
+        plain += f" OR (trim({raw}) >= '0' AND trim({raw}) < ':')"
+    listed = ", ".join(map(literal, tokens))
+    return f"CASE WHEN {plain} THEN trim({raw}) WHEN trim({raw}) NOT IN ({listed}) THEN trim({raw}) END"
+
+
+def filled_cells(sample: Sequence[str | None], missing: Sequence[str] | None = None) -> Counter[str]:
+    """How often each cell stands in `sample`, without spaces around it and without those that say nothing."""
     cells = Counter(cell.strip(" ") for cell in sample if cell is not None)
-    for token in MISSING:
+    for token in ("", *(MISSING if missing is None else missing)):
         cells.pop(token, None)
+    return cells
+
+
+def suspect(
+    name: str, raw: str, sample: Sequence[str | None], *, rows: int, comma: bool, missing: Sequence[str] | None = None
+) -> Candidate:
+    """Say what the column `name` may be, from some of its cells; `rows` is how many it has in all."""
+    candidate = Candidate(name=name, raw=raw, cell=trimmed(raw, missing), usual=missing is None)
+    cells = filled_cells(sample, missing)
     filled = cells.total()
     if not filled:
         return candidate
@@ -244,7 +260,7 @@ def suspect(name: str, raw: str, sample: Sequence[str | None], *, rows: int, com
     elif reads(_ISO):
         candidate.reads_as = "iso"
     else:
-        candidate.formats, candidate.pattern = _formats(cells, filled, most)
+        candidate.formats, candidate.pattern = date_formats(cells, filled, most)
         candidate.reads_as = "date" if candidate.formats else "text"
     return candidate
 
@@ -272,7 +288,7 @@ _MONTH_FORMS = (
 )
 
 
-def _formats(cells: Counter[str], filled: int, most: int) -> tuple[tuple[str, ...], str]:
+def date_formats(cells: Counter[str], filled: int, most: int) -> tuple[tuple[str, ...], str]:
     """The date formats that may fit, day first before month first, and what such a cell looks like."""
     shapes: Counter[tuple[str, bool, str]] = Counter()
     numeric = re.compile(f"{_FORMATTED}({_TIME})?")
@@ -382,21 +398,14 @@ def _decide_number(candidate: Candidate, rows: int) -> Decided | None:
         return None
     if found["whole"] == found["fits"]:
         kind: Kind = "integer"
-        sql, width = next(
-            (sql, width)
-            for sql, width in (("TINYINT", 1), ("SMALLINT", 2), ("INTEGER", 4), ("BIGINT", 8))
-            if -(1 << (8 * width - 1)) <= found["low"] and found["high"] < 1 << (8 * width - 1)
-        )
+        sql, width = whole_type(found["low"], found["high"])
     else:
         kind = "decimal"
-        total = digits + scale
-        precision, width = (9, 4) if total <= 9 else (18, 8) if total <= 18 else (total, 16)
-        sql, money = f"DECIMAL({precision},{scale})", 0 < scale <= 4 and precision <= 18
-        if not exact or not (money or wide or found["rounded"]):
-            sql, width = "DOUBLE", 8
+        sql, width = decimal_type(found)
     test = candidate.is_number
     # Where all cells fit, none of the tokens for missing but NaN is a number to the cast.
-    bare = candidate.raw if not misfits and sql != "DOUBLE" and not candidate.comma else candidate.number
+    plain = candidate.usual and not misfits and sql != "DOUBLE" and not candidate.comma
+    bare = candidate.raw if plain else candidate.number
     cast = f"try_cast({bare} AS {sql})"
     return Decided(
         column=ColumnType(name=name, kind=kind, sql=sql),
@@ -407,6 +416,27 @@ def _decide_number(candidate: Candidate, rows: int) -> Decided | None:
         before=8 * rows if not misfits else plain_objects(found["bytes"], rows),
         after=width * rows,
     )
+
+
+def whole_type(low: int, high: int) -> tuple[str, int]:
+    """The smallest type that holds the integers from `low` to `high`, and its bytes."""
+    return next(
+        (sql, width)
+        for sql, width in (("TINYINT", 1), ("SMALLINT", 2), ("INTEGER", 4), ("BIGINT", 8), ("DECIMAL(38,0)", 16))
+        if -(1 << (8 * width - 1)) <= low and high < 1 << (8 * width - 1)
+    )
+
+
+def decimal_type(found: Mapping[str, Any]) -> tuple[str, int]:
+    """The type that holds the numbers of which `found` is proved, as they are written, and its bytes."""
+    scale, digits = found["scale"] or 0, found["digits"] or 0
+    wide = max(-(found["low"] or 0), found["high"] or 0) > _WHOLE and found["whole"] < found["fits"]
+    exact = not found["powers"] and digits + scale <= _MOST_DIGITS
+    rounded = found["rounded"] or (found["long"] and exact)
+    total = digits + scale
+    precision, width = (9, 4) if total <= 9 else (18, 8) if total <= 18 else (total, 16)
+    money = 0 < scale <= 4 and precision <= 18
+    return (f"DECIMAL({precision},{scale})", width) if exact and (money or wide or rounded) else ("DOUBLE", 8)
 
 
 def _decide_date(candidate: Candidate, rows: int, best: int, fits: list[int]) -> Decided:
@@ -472,7 +502,7 @@ def _cells(number: int) -> str:
 def _iso_value(candidate: Candidate) -> str:
     found = candidate.proved
     sql = "TIMESTAMP" if found["clocks"] else "DATE"
-    if found["fits"] == found["filled"] and not found["offsets"]:
+    if candidate.usual and found["fits"] == found["filled"] and not found["offsets"]:
         return f"try_cast({candidate.raw} AS {sql})"
     return f"({candidate.iso})::{sql}"
 

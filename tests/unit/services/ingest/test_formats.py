@@ -24,6 +24,7 @@ import pytest
 
 from services.errors import DoesNotFit, FileRefused
 from services.ingest import Ingested, ingest, packed
+from services.ingest.reading import Reading
 from services.table import DATA
 
 FILES = Path(__file__).parent / "files"
@@ -104,9 +105,9 @@ def test_of_several_tables_in_a_zip_one_is_chosen_and_the_others_are_named(take:
     assert rows == ROWS
     assert said.source["members"] == ["a.csv", "b.csv"] or set(said.source["members"]) == {"a.csv", "b.csv"}
     assert any("“b.csv”" in note for note in said.notes)
-    assert take(content, "two.zip", member="b.csv")[1] == [(1,), (2,)]
+    assert take(content, "two.zip", wanted=Reading(member="b.csv"))[1] == [(1,), (2,)]
     with pytest.raises(FileRefused, match=r"There is no “\.\./\.\./etc/passwd”"):
-        take(content, "two.zip", member="../../etc/passwd")
+        take(content, "two.zip", wanted=Reading(member="../../etc/passwd"))
 
 
 @pytest.mark.parametrize(
@@ -220,7 +221,7 @@ def test_names_are_found_below_a_title_and_the_other_sheets_are_named(take: Take
     assert "1 area of merged cells" in notes
     assert "Sales report" in notes
     with pytest.raises(FileRefused, match="There is no sheet “2023”"):
-        take(book(fill), "report.xlsx", sheet="2023")
+        take(book(fill), "report.xlsx", wanted=Reading(sheet="2023"))
 
 
 @pytest.mark.parametrize("name", ["book.ods", "book.xls"])

@@ -288,7 +288,7 @@ READ: dict[str, Case] = {
         content=("n\n" + "\n".join([*MANY, "x", "1_000"]) + "\n").encode(),
         table={"n": [Decimal(value) for value in MANY] + [None, None]},
         delimiter="",
-        notes=("2 values of n are not numbers (“1_000”, “x”). They are missing now.",),
+        notes=("2 values of n are not numbers (“x”, “1_000”). They are missing now.",),
     ),
     "many misfits in a number": Case(
         content=b"n\n" + b"1\n" * 50 + b"x\n", table={"n": ["1"] * 50 + ["x"]}, delimiter=""
