@@ -18,6 +18,7 @@ from services.table import ABOUT
 from services.workspace import Workspace, discard, is_id, read_json, write_json
 
 PROFILE = "profile.json"
+REVIEW = "review.json"  # what was understood of its file, see `services.ingest.review`
 ORIGINAL = "original"
 REJECTS = "rejects.csv"
 REMOVED = "removed"  # the folder of those that can be brought back

@@ -8,7 +8,9 @@
         runs.json                         what the visitor noted about runs: names, deleted, seen
         uploads/<upload>/                 a file on its way in: meta.json, content
         datasets/<dataset>/               dataset.json, data_full.parquet, profile.json, original, rejects.csv,
+                                          review.json (what was understood), choices.json (what waits to be read so),
                                           order/ (row numbers as sorted and filtered)
+        readings/<columns>.json           choices for the next file of these columns
         removed/<dataset>/                one that can be brought back yet
         jobs/<job>/                       record.json (the truth about a run), log.txt, cancel, skip, tmp/
         chains/<chain>.json               which runs were asked together

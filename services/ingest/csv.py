@@ -62,6 +62,7 @@ class Ingested:
             "memory_after": self.memory_after,
             "notes": list(self.notes),
             "source": self.source,
+            **({"reading": self.reading.as_json()} if self.reading else {}),
         }
 
 

@@ -13,10 +13,9 @@ from typing import Any
 from services.ingest import chosen, types
 from services.ingest.dialect import NO_DELIMITER, Dialect
 from services.ingest.encoding import Text
-from services.ingest.reading import Reading
+from services.ingest.reading import Reading, mark
 from services.ingest.types import Candidate, Decided
 
-NAME = "review.json"
 MOST_MISFITS = 20
 LONGEST = 200  # characters of a cell that are kept
 
@@ -63,7 +62,7 @@ def _is_both(cell: str) -> bool:
 
 def of_columns(rows: int, columns: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The document of a file that has typed columns."""
-    return {"rows": rows, "columns": list(columns)}
+    return {"rows": rows, "mark": mark(each["from"] for each in columns), "columns": list(columns)}
 
 
 def of_text(
@@ -86,7 +85,7 @@ def of_text(
     own = {"encoding": text.codec.removesuffix("-sig"), "shown": text.encoding} if form == "text" else {}
     delimiter = {"delimiter": "" if dialect.delimiter == NO_DELIMITER else dialect.delimiter} if form == "text" else {}
     header = {"header": dialect.header} if form != "rows" else {}
-    return {"rows": rows, **own, **delimiter, **header, "columns": columns}
+    return {"rows": rows, "mark": mark(dialect.names), **own, **delimiter, **header, "columns": columns}
 
 
 def column(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from services.jobs import checkpoints
 from services.jobs.record import Record
 from services.jobs.running import Running
 from services.table import ABOUT, Table
-from services.workspace import Workspace, write_json
+from services.workspace import Workspace, discard, write_json
 
 Say = Callable[..., None]
 
@@ -67,9 +69,10 @@ def _analyse(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: i
 
 
 def _take_in(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: int) -> dict[str, Any]:
-    """Read an uploaded file (or make a sample) into a new dataset, and profile it."""
-    from services import samples
+    """Read an uploaded file, a sample, or a dataset's own file anew, into a dataset, and profile it."""
+    from services import readings
     from services.ingest import ingest
+    from services.ingest.reading import parse
     from services.profile import profile
 
     def report(offset: int) -> Callable[[int, int, str], None]:
@@ -81,16 +84,14 @@ def _take_in(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: i
 
     made = spill / "dataset"
     made.mkdir()
-    if "sample" in job.params:
-        say(progress=[0, 200, "Making the sample"])
-        source, name = samples.write(job.params["sample"], spill), samples.find(job.params["sample"]).title
-    else:
-        upload = workspace.upload(job.params["upload"])
-        source, name = upload / "content", job.params["name"]
-        if not source.exists():
-            raise NotFound(f"“{name}” is not here any more. Upload it again.")
+    source, before = _source(job, workspace, spill, say)
+    name = before["name"]
+    wanted = parse(job.params["reading"]) if "reading" in job.params else None
     try:
-        said = ingest(source, name, made, spill=spill, report=report(0), memory_mb=buffer)
+        said = ingest(
+            source, name, made, spill=spill, report=report(0), memory_mb=buffer, wanted=wanted,
+            remembered=partial(readings.remembered, workspace) if "upload" in job.params else None,
+        )  # fmt: skip
     except FileRefused:
         if "upload" in job.params:  # it will be no table the next time either
             shutil.rmtree(workspace.upload(job.params["upload"]), ignore_errors=True)
@@ -98,24 +99,67 @@ def _take_in(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: i
     known = {
         **said.as_json(),
         "columns": said.schema.as_json(),
-        "name": name,
-        "made": time.time(),
         "version": 1,
+        **before,
+        "made": time.time(),
         "roles": roles.propose(said.schema),
         "on_disk": (made / "data_full.parquet").stat().st_size,
     }
-    write_json(made / ABOUT, known)
+    write_json(made / datasets.REVIEW, said.review)
     began = time.time()
     described = profile(Table.open(made, spill=spill, memory_mb=buffer), report(100))
     write_json(made / datasets.PROFILE, {**described, "seconds": time.time() - began})
-    results.link(source, made / datasets.ORIGINAL)  # not moved: ended here, the job may be asked again
-    dataset = datasets.name_of(said.content, said.schema)
+    write_json(made / ABOUT, known | _keep_original(job, workspace, source, made, said.source))
+    dataset = datasets.name_of(said.content, said.schema, (said.reading.mark,) if said.reading else ())
     if not workspace.dataset(dataset).exists():
         datasets.keep(workspace, made, dataset)
     datasets.open_(workspace, dataset)
     if "upload" in job.params:
         shutil.rmtree(workspace.upload(job.params["upload"]), ignore_errors=True)
+    elif before.get("draft") and job.params.get("dataset") not in {None, dataset}:
+        discard(workspace.dataset(job.params["dataset"]))  # nobody used it as it was read before
     return {"outcome": dataset}
+
+
+def _source(job: Record, workspace: Workspace, spill: Path, say: Say) -> tuple[Path, dict[str, Any]]:
+    """The file that is to be read, and what is known of the dataset before that."""
+    from services import samples
+
+    if "sample" in job.params:
+        say(progress=[0, 200, "Making the sample"])
+        return samples.write(job.params["sample"], spill), {"name": samples.find(job.params["sample"]).title}
+    if "upload" in job.params:
+        source, name = workspace.upload(job.params["upload"]) / "content", job.params["name"]
+        if not source.exists():
+            raise NotFound(f"“{name}” is not here any more. Upload it again.")
+        return source, {"name": name, "draft": True}
+    known = datasets.about(workspace, job.params["dataset"])
+    source = workspace.dataset(known["id"]) / datasets.ORIGINAL
+    if not source.exists():
+        raise NotFound(f"The file of “{known['name']}” was not kept. Upload it again.")
+    if known.get("packed"):
+        say(progress=[0, 200, "Unpacking the file"])
+        packed, source = source, spill / "original"
+        with gzip.open(packed) as file, open(source, "wb") as out:
+            shutil.copyfileobj(file, out, 1 << 20)
+    kept = {key: known[key] for key in ("name", "description") if key in known}
+    is_draft = known.get("draft", False)
+    return source, {**kept, "draft": is_draft, "version": known.get("version", 1) + (not is_draft)}
+
+
+def _keep_original(job: Record, workspace: Workspace, source: Path, made: Path, of: dict[str, Any]) -> dict[str, Any]:
+    """Keep the file beside its columns, text packed; what is known of that."""
+    if "dataset" in job.params:
+        before = workspace.dataset(job.params["dataset"])
+        results.link(before / datasets.ORIGINAL, made / datasets.ORIGINAL)
+        return {"packed": datasets.about(workspace, before.name).get("packed", False)}
+    packs = of["format"] in {"CSV", "JSON"} and "archive" not in of and source.stat().st_size > 1_000_000
+    if packs:
+        with open(source, "rb") as file, gzip.open(made / datasets.ORIGINAL, "wb", compresslevel=1) as out:
+            shutil.copyfileobj(file, out, 1 << 20)
+    else:
+        results.link(source, made / datasets.ORIGINAL)  # not moved: ended here, the job may be asked again
+    return {"packed": packs}
 
 
 def _export(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: int) -> dict[str, Any]:
