@@ -130,7 +130,7 @@ def test_columns_are_renamed_left_out_and_become_text(take: Take) -> None:
 
 
 def test_a_name_that_another_column_has_is_refused(take: Take) -> None:
-    with pytest.raises(ParamError, match="The name B is taken"):
+    with pytest.raises(ParamError, match="The name b is taken"):
         take(b"a,b\n1,2\n", {"from": "a", "name": "B"})
 
 
@@ -157,9 +157,9 @@ def test_header_and_delimiter_are_taken_as_chosen(take: Take) -> None:
 
 
 def test_an_encoding_is_taken_as_chosen_and_another_alphabet_is_found(take: Take) -> None:
-    content = "имя,n\nАнна,1\nПётр,2\nМосква,3\n".encode("cp1251")
-    found, table = take(content)
-    assert (found.encoding, table["имя"]) == ("Windows-1251", ["Анна", "Пётр", "Москва"])
+    towns = ["Санкт-Петербург", "Новосибирск", "Екатеринбург", "Нижний Новгород"]
+    found, table = take(("город,n\n" + "".join(f"{town},1\n" for town in towns)).encode("cp1251"))
+    assert (found.encoding, table["город"]) == ("Windows-1251", towns)
     assert "written in Windows-1251" in found.notes[0]
     found, table = take("name\nJiří\nŁódź\n".encode("cp1250"), encoding="cp1250")
     assert (found.encoding, table["name"], found.review["encoding"]) == ("Windows-1250", ["Jiří", "Łódź"], "cp1250")
@@ -172,9 +172,8 @@ def test_columns_of_a_parquet_file_are_read_through_their_text(take: Take, tmp_p
     import duckdb
 
     path = tmp_path / "made.parquet"
-    duckdb.sql(
-        "SELECT * FROM (VALUES ('3/4/2024', 1.0, 7), ('5/6/2024', 2.5, 8), ('x', NULL, 9)) t(day, n, k)"
-    ).write_parquet(str(path))
+    rows = "('3/4/2024', 1.0, 7), ('5/6/2024', 2.5, 8), ('x', NULL, 9)"
+    duckdb.sql(f"SELECT * FROM (VALUES {rows}) t(day, n, k)").write_parquet(str(path))
     found, table = take(
         path.read_bytes(), {"from": "day", "kind": "date", "format": "month first"}, {"from": "n", "kind": "integer"},
         {"from": "k", "name": "key", "missing": ["9"]},
