@@ -11,7 +11,7 @@ window.dash_clientside.datainsights = {
         if (!pulse || !control || !control.slug) {
             return window.dash_clientside.no_update;
         }
-        if (control.slug === "ingest" && !control.upload && !control.sample) {
+        if (control.slug === "ingest" && !control.upload && !control.sample && !control.job) {
             return window.dash_clientside.no_update; // another tab's file must not lead this one away
         }
         const { params, ...rest } = control;
@@ -50,6 +50,16 @@ window.dash_clientside.datainsights = {
             answer.scrollIntoView();
         }
         return window.dash_clientside.no_update;
+    },
+
+    /* The answer to a column's question is a type; a type that is one of its answers is that answer. */
+    answer_type(kind, answer, options) {
+        const { no_update, callback_context } = window.dash_clientside;
+        const from = callback_context.triggered.map((each) => each.prop_id).join();
+        if (from.includes('"what":"answer"') || from.includes('"what": "answer"')) {
+            return [answer, no_update];
+        }
+        return [no_update, options.some((each) => each.value === kind) ? kind : null];
     },
 
     /* The sample that fits: its size goes into the form, and Run is clicked. */

@@ -135,7 +135,7 @@
       node.append(said);
       if (item.state === "ready") {
         const open = element("a", "text-link", "Open");
-        open.href = `/data?dataset=${item.dataset}`;
+        open.href = `${item.page || "/data"}?dataset=${item.dataset}`;
         open.dataset.nav = "";
         open.append(element("span", "visually-hidden", ` ${item.name}`));
         open.addEventListener("click", () => drop(item));
@@ -351,6 +351,7 @@
   function hear(item, job) {
     if (job.state === "done") {
       item.dataset = job.dataset;
+      item.page = job.page;
       become(item, "ready", "Ready");
     } else if (job.state === "queued" || job.state === "running") {
       const waits = job.place > 1 ? `Waiting to be read, ${job.place - 1} before it` : "Waiting to be read";

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
 from callbacks.house import house, workspace
-from services import uploads
+from services import datasets, uploads
 from services.errors import NotFound
 from services.jobs.engine import Engine
 from services.jobs.record import Record
@@ -29,7 +30,7 @@ def reading() -> Response:
     """How the jobs named in `jobs` (a comma list) are: those of the visitor that read files."""
     engine, here = house().engine, workspace()
     asked = set(request.args.get("jobs", "").split(",")[:MOST])
-    found = {job.id: _told(engine, job) for job in engine.mine(here) if job.id in asked and job.task == "ingest"}
+    found = {job.id: _told(engine, here, job) for job in engine.mine(here) if job.id in asked and job.task == "ingest"}
     answer = jsonify(found)
     answer.headers["Cache-Control"] = "no-store"
     return answer
@@ -66,7 +67,16 @@ def _of(job: Record) -> str:
     return str(job.params.get("upload", "")) if job.task == "ingest" else ""
 
 
-def _told(engine: Engine, job: Record) -> dict[str, Any]:
+def page_of(here: Workspace, job: Record) -> str:
+    """The page that shows what a job read: its types are checked first."""
+    with suppress(NotFound):
+        if job.outcome and datasets.about(here, job.outcome).get("draft"):
+            return "/types"
+    return "/data"
+
+
+def _told(engine: Engine, here: Workspace, job: Record) -> dict[str, Any]:
     said = {"state": job.state, "label": job.label, "message": job.message, "dataset": job.outcome}
+    said["page"] = page_of(here, job)
     share = round(job.done / job.total, 3) if job.total else 0
     return {**said, "share": share, "place": engine.place(job) if job.state == "queued" else 0}

@@ -8,6 +8,7 @@ from typing import Any
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 from dash.exceptions import PreventUpdate
 
+from callbacks import incoming
 from callbacks.house import house, workspace
 from callbacks.manager import REFUSED, JobManager
 from layouts import controls, ids, runs
@@ -113,7 +114,7 @@ def _end(app: Dash) -> None:
             return [], [], (no_update if _made(job) in drawn else job.outcome), no_update, job.id, *fields
         if job.task == "export":
             raise PreventUpdate
-        page = f"{(control or {}).get('back') or '/data'}?dataset={job.outcome}"
+        page = f"{(control or {}).get('back') or incoming.page_of(workspace(), job)}?dataset={job.outcome}"
         return [], [], no_update, page, job.id, *fields
 
 

@@ -35,6 +35,7 @@ from callbacks import (
     profile,
     pulse,
     running,
+    types,
 )
 from callbacks import settings as settings_page
 from callbacks.house import NAME, House, is_refused, told
@@ -113,9 +114,11 @@ def create_app(settings: Settings) -> Dash:
         serve_locally=True,
     )
     app.layout = _layout
-    for part in (intake, profile, analyses, explore, grids, running, exports, my_runs, chains, settings_page):
+    for part in (
+        intake, profile, types, analyses, explore, grids, running, exports, my_runs, chains, settings_page,
+    ):  # fmt: skip
         part.register(app)
-    for part in (explore, pulse, files, incoming, my_runs, health):
+    for part in (explore, types, pulse, files, incoming, my_runs, health):
         server.register_blueprint(part.routes)
     _answer_errors(server)
     _refuse_foreigners(server)

@@ -207,3 +207,30 @@ def shaded(column: Any) -> dict[str, Any]:
 def relations(dataset: Any, kind: Any) -> dict[str, Any]:
     """A picture of how the columns of a dataset go together."""
     return {"type": "relations", "dataset": dataset, "kind": kind}
+
+
+# The types of a table.
+TYPES = "types"  # Store: which dataset is shown, and from which column on
+TYPES_BAR = "types-bar"  # Div: read anew, or use what was read
+TYPES_SAID = "types-said"  # Div: what is wrong with the choices as a whole
+LOAD_READING = "load-reading"  # Upload: a file of choices
+
+
+def typed(what: Any, place: Any) -> dict[str, Any]:
+    """A control of the column at a place of the file: keep, name, kind, answer, missing."""
+    return {"type": "typed", "what": what, "place": place}
+
+
+def read_as(what: Any) -> dict[str, Any]:
+    """A choice for the whole file: encoding, delimiter, header, sheet, member."""
+    return {"type": "read-as", "what": what}
+
+
+def misread(name: Any) -> dict[str, Any]:
+    """Where is said what is wrong with the choice for a column, by its name in the file, or for the whole file."""
+    return {"type": "misread", "name": name}
+
+
+def read_again(at: Any) -> dict[str, Any]:
+    """What reads the file of a table anew, uses it as it was read, or drops the choices that wait."""
+    return {"type": "read-again", "at": at}

@@ -100,9 +100,9 @@ def to_csv(target: Path, columns: Sequence[str], blocks: Iterator[Sequence[Seque
     """Write CSV in UTF-8; the safe form starts with the mark that makes Excel read it as such."""
     with open(target, "w", newline="", encoding="utf-8" if raw else "utf-8-sig") as file:
         writer = csv.writer(file)
-        writer.writerow(columns if raw else [_safe(name) for name in columns])
+        writer.writerow(columns if raw else [safe(name) for name in columns])
         for block in blocks:
-            writer.writerows([_cell(value) if raw else _safe(_cell(value)) for value in row] for row in block)
+            writer.writerows([_cell(value) if raw else safe(_cell(value)) for value in row] for row in block)
 
 
 def to_xlsx(target: Path, columns: Sequence[str], blocks: Iterator[Sequence[Sequence[Any]]], *, raw: bool) -> None:
@@ -119,7 +119,7 @@ def to_xlsx(target: Path, columns: Sequence[str], blocks: Iterator[Sequence[Sequ
         times = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
         sheet = book.add_worksheet()
         sheet.freeze_panes(1, 0)
-        sheet.write_row(0, 0, columns if raw else [_safe(name) for name in columns], bold)
+        sheet.write_row(0, 0, columns if raw else [safe(name) for name in columns], bold)
         at = 0
         for block in blocks:
             for row in block:
@@ -131,7 +131,7 @@ def to_xlsx(target: Path, columns: Sequence[str], blocks: Iterator[Sequence[Sequ
                     elif _is_kept(value):
                         sheet.write(at, place, float(value) if isinstance(value, Decimal) else value)
                     elif value is not None:
-                        text = str(_cell(value)) if raw else _safe(str(_cell(value)))
+                        text = str(_cell(value)) if raw else safe(str(_cell(value)))
                         if len(text) > _LONGEST:
                             raise DataError(
                                 f"A cell of a workbook takes {_LONGEST:,} characters, "
@@ -193,5 +193,6 @@ def _cell(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.date | dt.datetime) else value
 
 
-def _safe(value: Any) -> Any:
+def safe(value: Any) -> Any:
+    """A cell as no spreadsheet runs it: text that begins like a formula gets an apostrophe before it."""
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value

@@ -12,7 +12,7 @@ from typing import Any
 
 from services import datasets
 from services.errors import NotFound, ParamError
-from services.ingest.reading import Reading, mark, parse
+from services.reading import Reading, mark, parse
 from services.table import ABOUT
 from services.workspace import Workspace, away, read_json, write_json
 

@@ -168,7 +168,8 @@ def _menu(label: str, symbol: str, body: Component) -> html.Details:
     return html.Details([summary, html.Div(body, className="menu menu-right")], className="menu-slot")
 
 
-def _column(field: str, column: Mapping[str, Any]) -> dict[str, Any]:
+def column(field: str, column: Mapping[str, Any]) -> dict[str, Any]:
+    """How a grid shows a column of a dataset that it knows as `field`."""
     drawn: dict[str, Any] = {"field": field, "headerName": column["name"], "minWidth": _WIDTHS.get(column["kind"], 124)}
     if column["kind"] in NUMERIC:
         scale = re.fullmatch(r"DECIMAL\(\d+,\s*(\d+)\)", column["sql"])
@@ -178,17 +179,20 @@ def _column(field: str, column: Mapping[str, Any]) -> dict[str, Any]:
         # A number that is too long for the browser comes as text, and is shown as it stands.
         written = f"params.value == null ? '' : params.value === params.value + '' ? params.value : {number}"
         drawn |= {"type": "number", "filter": "agNumberColumnFilter", "valueFormatter": {"function": written}}
+    if column["kind"] == "flag":
+        written = "params.value == null ? '' : params.value ? 'yes' : 'no'"
+        drawn |= {"cellDataType": False, "valueFormatter": {"function": written}}
     return drawn
 
 
 def _grid(known: Mapping[str, Any], state: Mapping[str, Any]) -> Component:
     columns = []
     sorts = {each["colId"]: (each["sort"], place) for place, each in enumerate(state["sort"])}
-    for place, column in enumerate(known["columns"]):
-        drawn = _column(f"c{place}", column)
-        drawn.setdefault("filter", "agDateColumnFilter" if column["kind"] in TEMPORAL else "agTextColumnFilter")
+    for place, each in enumerate(known["columns"]):
+        drawn = column(f"c{place}", each)
+        drawn.setdefault("filter", "agDateColumnFilter" if each["kind"] in TEMPORAL else "agTextColumnFilter")
         drawn["filterParams"] = {"buttons": ["reset", "apply"], "closeOnApply": True, "maxNumConditions": 2}
-        drawn["hide"] = column["name"] in state["hide"]
+        drawn["hide"] = each["name"] in state["hide"]
         if f"c{place}" in sorts:
             drawn["sort"], drawn["sortIndex"] = sorts[f"c{place}"]
         columns.append(drawn)

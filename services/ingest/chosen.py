@@ -15,8 +15,8 @@ from typing import Any
 from services.duck import literal
 from services.errors import ParamError
 from services.ingest import types
-from services.ingest.reading import ColumnReading
 from services.ingest.types import Candidate, Decided, Proof
+from services.reading import ColumnReading
 from services.schema import ColumnType, Kind
 
 _CURRENCY = "(?:[$€£¥₹₽₩₺]|EUR|USD|GBP|CHF|JPY|SEK|NOK|DKK|PLN|CZK|kr|zł)"
@@ -186,7 +186,7 @@ def offers(cells: Counter[str]) -> list[dict[str, Any]]:
         fit = [cell for cell in cells if match(cell)]
         marked = [cell for cell in fit if not re.fullmatch("[+-]?[0-9]+(?:[.][0-9]+)?", cell)]
         if filled and marked and sum(cells[cell] for cell in fit) >= 0.95 * filled:
-            example = max(marked, key=lambda cell: (cells[cell], cell))
+            example = marked[0]
             read = plain(example, mark)
             parts = any("." in plain(cell, mark) for cell in fit)
             found.append({"kind": "decimal" if parts else "integer", "format": mark, "from": example, "to": read})

@@ -16,8 +16,8 @@ from services import duck
 from services.errors import FileRefused
 from services.ingest import chosen, review, types
 from services.ingest.dialect import MOST_COLUMNS, unique
-from services.ingest.reading import ColumnReading, Reading
 from services.ingest.types import Candidate, Decided
+from services.reading import ColumnReading, Reading
 from services.schema import ColumnType
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from services.errors import DoesNotFit, FileRefused
 from services.ingest import chosen, dialect, encoding, review, types
 from services.ingest.dialect import Dialect
 from services.ingest.encoding import Text
-from services.ingest.reading import Reading
 from services.ingest.records import Mended, mend
 from services.ingest.types import Candidate, Decided
+from services.reading import Reading
 from services.schema import Schema
 from services.table import DATA
 

@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from services.errors import FileRefused, ParamError
-from services.ingest.reading import ENCODINGS
+from services.reading import ENCODINGS
 
 BLOCK = 1 << 20
 LONGEST_LINE = 10_000_000  # bytes; beyond, it is no table of lines

@@ -14,7 +14,7 @@ from services.errors import DoesNotFit
 from services.ingest import columnar, csv, formats, review
 from services.ingest.csv import Ingested, Remembered, Report
 from services.ingest.formats import Prepared
-from services.ingest.reading import Reading
+from services.reading import Reading
 from services.schema import Schema
 from services.table import DATA
 

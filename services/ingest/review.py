@@ -13,8 +13,8 @@ from typing import Any
 from services.ingest import chosen, types
 from services.ingest.dialect import NO_DELIMITER, Dialect
 from services.ingest.encoding import Text
-from services.ingest.reading import Reading, mark
 from services.ingest.types import Candidate, Decided
+from services.reading import Reading, mark
 
 MOST_MISFITS = 20
 LONGEST = 200  # characters of a cell that are kept

@@ -72,8 +72,8 @@ def _take_in(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: i
     """Read an uploaded file, a sample, or a dataset's own file anew, into a dataset, and profile it."""
     from services import readings
     from services.ingest import ingest
-    from services.ingest.reading import parse
     from services.profile import profile
+    from services.reading import parse
 
     def report(offset: int) -> Callable[[int, int, str], None]:
         # One bar for both halves: reading is the first, describing the second.
@@ -105,11 +105,12 @@ def _take_in(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: i
         "roles": roles.propose(said.schema),
         "on_disk": (made / "data_full.parquet").stat().st_size,
     }
+    known |= _keep_original(job, workspace, source, made, said.source)
+    write_json(made / ABOUT, known)
     write_json(made / datasets.REVIEW, said.review)
     began = time.time()
     described = profile(Table.open(made, spill=spill, memory_mb=buffer), report(100))
     write_json(made / datasets.PROFILE, {**described, "seconds": time.time() - began})
-    write_json(made / ABOUT, known | _keep_original(job, workspace, source, made, said.source))
     dataset = datasets.name_of(said.content, said.schema, (said.reading.mark,) if said.reading else ())
     if not workspace.dataset(dataset).exists():
         datasets.keep(workspace, made, dataset)

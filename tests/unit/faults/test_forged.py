@@ -32,6 +32,8 @@ ROUTES = {
     ("POST", "/_uploads/<upload>/read"): (("{upload}",), {}),
     ("GET", "/_files/<key>/<name>"): (("{answer}", "{export}"), {}),
     ("GET", "/_explore/<dataset>/chart.csv"): (("{dataset}",), {}),
+    ("GET", "/_reading/<dataset>.json"): (("{dataset}",), {}),
+    ("GET", "/_rejects/<dataset>.csv"): (("{dataset}",), {}),
     ("POST", "/_jobs/<job>/cancel"): (("{done}",), {}),
     ("POST", "/_jobs/<job>/skip"): (("{early}",), {"step": "Model 1"}),
     ("POST", "/_runs/<job>/again"): (("{early}",), {"fresh": True}),

@@ -12,7 +12,7 @@ import pytest
 
 from services.errors import FileRefused, ParamError
 from services.ingest import Ingested, ingest
-from services.ingest.reading import Reading, parse
+from services.reading import Reading, parse
 from services.table import DATA, Table
 
 Take = Callable[..., tuple[Ingested, dict[str, list[Any]]]]

@@ -24,7 +24,7 @@ import pytest
 
 from services.errors import DoesNotFit, FileRefused
 from services.ingest import Ingested, ingest, packed
-from services.ingest.reading import Reading
+from services.reading import Reading
 from services.table import DATA
 
 FILES = Path(__file__).parent / "files"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.errors import ParamError
-from services.ingest.reading import parse
+from services.reading import parse
 
 
 def chosen(*columns: dict[str, Any], **more: Any) -> dict[str, Any]:
