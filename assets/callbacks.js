@@ -53,13 +53,21 @@ window.dash_clientside.datainsights = {
     },
 
     /* The answer to a column's question is a type; a type that is one of its answers is that answer. */
-    answer_type(kind, answer, options) {
+    answer_type(kinds, answers, options) {
         const { no_update, callback_context } = window.dash_clientside;
-        const from = callback_context.triggered.map((each) => each.prop_id).join();
-        if (from.includes('"what":"answer"') || from.includes('"what": "answer"')) {
-            return [answer, no_update];
+        const [types, questions] = callback_context.inputs_list;
+        const from = callback_context.triggered_id;
+        const type = types.findIndex((each) => each.id.place === from?.place);
+        const question = questions.findIndex((each) => each.id.place === from?.place);
+        const none = (list) => list.map(() => no_update);
+        if (!from || type < 0 || question < 0) {
+            return [none(kinds), none(answers)];
         }
-        return [no_update, options.some((each) => each.value === kind) ? kind : null];
+        if (from.what === "answer") {
+            return [none(kinds).with(type, answers[question]), none(answers)];
+        }
+        const isOne = options[question].some((each) => each.value === kinds[type]);
+        return [none(kinds), none(answers).with(question, isOne ? kinds[type] : null)];
     },
 
     /* The sample that fits: its size goes into the form, and Run is clicked. */

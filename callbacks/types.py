@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import json
 import time
@@ -13,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 import dash
-from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from dash.exceptions import PreventUpdate
 from flask import Blueprint, Response, jsonify
 
@@ -37,11 +36,11 @@ def register(app: Dash) -> None:
     # The answer to a column's question is a type, and a type may be its answer.
     app.clientside_callback(
         ClientsideFunction("datainsights", "answer_type"),
-        Output(ids.typed("kind", MATCH), "value"),
-        Output(ids.typed("answer", MATCH), "value"),
-        Input(ids.typed("kind", MATCH), "value"),
-        Input(ids.typed("answer", MATCH), "value"),
-        State(ids.typed("answer", MATCH), "options"),
+        Output(ids.typed("kind", ALL), "value"),
+        Output(ids.typed("answer", ALL), "value"),
+        Input(ids.typed("kind", ALL), "value"),
+        Input(ids.typed("answer", ALL), "value"),
+        State(ids.typed("answer", ALL), "options"),
         prevent_initial_call=True,
     )
 
@@ -54,12 +53,12 @@ def register(app: Dash) -> None:
         Input(ids.typed("kind", ALL), "value"),
         Input(ids.typed("missing", ALL), "value"),
         Input(ids.read_as(ALL), "value"),
-        State(ids.TYPES, "data"),
+        State(ids.types_of(ALL), "data"),
         prevent_initial_call=True,
     )
     def choose(*values: Any) -> tuple[Any, ...]:
         """Keep what was chosen; what cannot be is said at its control."""
-        here, dataset = workspace(), (values[-1] or {}).get("dataset", "")
+        here, dataset = workspace(), next(iter(values[-1]), "")
         names = [each["id"]["name"] for each in ctx.outputs_list[2]]
         try:
             known, review = datasets.about(here, dataset), readings.review(here, dataset)
@@ -98,15 +97,15 @@ def register(app: Dash) -> None:
         Output(ids.URL, "href", allow_duplicate=True),
         Output(ids.STATE, "children", allow_duplicate=True),
         Input(ids.read_again(ALL), "n_clicks"),
-        State(ids.TYPES, "data"),
+        State(ids.types_of(ALL), "data"),
         State(ids.CONTROL, "data"),
         prevent_initial_call=True,
     )
-    def go_on(clicks: list[int | None], shown: dict[str, Any], control: dict[str, Any]) -> tuple[Any, Any, Any]:
+    def go_on(clicks: list[int | None], shown: list[str], control: dict[str, Any]) -> tuple[Any, Any, Any]:
         """Read the file anew with the choices, drop them, or use the table as it was read."""
         if not any(clicks):
             raise PreventUpdate
-        here, dataset = workspace(), shown["dataset"]
+        here, dataset = workspace(), shown[0]
         try:
             known = datasets.about(here, dataset)
             if ctx.triggered_id["at"] == "use":
@@ -123,22 +122,21 @@ def register(app: Dash) -> None:
     @app.callback(
         Output(ids.URL, "href", allow_duplicate=True),
         Output(ids.TYPES_SAID, "children", allow_duplicate=True),
-        Input(ids.LOAD_READING, "contents"),
-        State(ids.LOAD_READING, "filename"),
-        State(ids.TYPES, "data"),
+        Input(ids.LOAD_READING, "data"),
+        State(ids.types_of(ALL), "data"),
         prevent_initial_call=True,
     )
-    def load(contents: str | None, name: str | None, shown: dict[str, Any]) -> tuple[Any, Any]:
+    def load(sent: dict[str, Any] | None, shown: list[str]) -> tuple[Any, Any]:
         """Take choices from a file that was saved here; those for columns that this table lacks fall away."""
-        if not contents:
+        if not sent:
             raise PreventUpdate
-        here, dataset = workspace(), shown["dataset"]
+        here, dataset = workspace(), shown[0]
         try:
             known, review = datasets.about(here, dataset), readings.review(here, dataset)
-            wanted = _loaded(contents)
+            wanted = _loaded(str(sent.get("text")))
             fitting = wanted.among(column["from"] for column in review["columns"])
             if wanted.columns and not fitting.columns:
-                raise ParamError(f"“{name}” is about other columns: none of them is in this table.")
+                raise ParamError(f"“{sent.get('name')}” is about other columns: none of them is in this table.")
             readings.choose(here, known, fitting)
         except Expected as error:
             return no_update, states.note("failed", error.message)
@@ -208,9 +206,9 @@ def _rejected(here: Any, known: dict[str, Any]) -> list[list[str]]:
     return []
 
 
-def _loaded(contents: str) -> Reading:
+def _loaded(text: str) -> Reading:
     try:
-        return parse(json.loads(base64.b64decode(contents.partition(",")[2], validate=True)))
+        return parse(json.loads(text))
     except (ValueError, RecursionError):
         raise ParamError("This is no file of reading choices. Choose one that was saved on the Types page.") from None
 

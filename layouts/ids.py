@@ -210,10 +210,14 @@ def relations(dataset: Any, kind: Any) -> dict[str, Any]:
 
 
 # The types of a table.
-TYPES = "types"  # Store: which dataset is shown, and from which column on
 TYPES_BAR = "types-bar"  # Div: read anew, or use what was read
 TYPES_SAID = "types-said"  # Div: what is wrong with the choices as a whole
-LOAD_READING = "load-reading"  # Upload: a file of choices
+LOAD_READING = "load-reading"  # Store: a file of choices {text, name}, written by assets/types.js
+
+
+def types_of(at: Any = "page") -> dict[str, Any]:
+    """Store: which dataset is shown; it is there only on that page, hence `at`, to be ALL."""
+    return {"type": "types-of", "at": at}
 
 
 def typed(what: Any, place: Any) -> dict[str, Any]:

@@ -76,6 +76,7 @@ def page(
         html.P(known["description"], className="about") if known.get("description") else None,
         *undo(gone),
         data_tabs.tabs(known["id"], "/data"),
+        _unchecked(known["id"]) if known.get("draft") else None,
         html.Div(verdict(quality, odd, hidden), id=ids.VERDICT),
         blocks.provenance(blocks.badge("All rows", "rows"), *caveats, findings.measured(quality)),
         blocks.facts(
@@ -108,6 +109,13 @@ def page(
         *slots,
     )
     return html.Div([page, html.Div(id=ids.SIDE, className="side-slot")], className="with-side")
+
+
+def _unchecked(dataset: str) -> Component:
+    """Say that nobody looked at how the file was read yet."""
+    look = blocks.button("Check types", small=True, href=f"/types?dataset={dataset}")
+    advice = "Look at them once, before you trust what is made of them."
+    return states.note("stale", "The types of this table are as we found them.", advice, [look])
 
 
 def undo(gone: Sequence[Mapping[str, Any]]) -> list[Component]:

@@ -27,7 +27,7 @@ _KINDS = (
     ("datetime|day first", "Date and time, day first"), ("datetime|month first", "Date and time, month first"),
     ("text|", "Text"), ("category|", "Category"), ("identifier|", "Identifier"),
 )  # fmt: skip
-_NOUNS = {"integer": "whole numbers", "decimal": "numbers", "flag": "yes or no", "date": "dates", "datetime": "dates"}
+_NOUNS = {"integer": "whole number", "decimal": "number", "flag": "yes or no", "date": "date", "datetime": "date"}
 _AUTO = "auto"
 _REJECTS_SHOWN = 20
 
@@ -74,9 +74,11 @@ def page(
     is_draft = bool(known.get("draft"))
     asked = [column for column in columns if question(column, used.of(column["from"]))]
     title = "Check what we understood" if is_draft else known["name"]
-    load = dcc.Upload(
-        blocks.button("Load choices", symbol="upload"), id=ids.LOAD_READING, accept=".json", max_size=1_000_000
-    )
+    file = dcc.Input(type="file", id="choices-file", className="visually-hidden")
+    load = html.Label(
+        [icon("upload"), html.Span("Load choices"), file],
+        className="btn btn-outline-secondary", htmlFor="choices-file",
+    )  # fmt: skip
     shown = [_rows(place, columns[place], chosen, used, figures) for place in range(first, len(columns))[:PAGE]]
     return blocks.page(
         blocks.crumbs(["Added", "Check types", "Use"], "Check types") if is_draft else None,
@@ -86,7 +88,7 @@ def page(
         html.P(
             "Nothing is changed in your file: it is kept, and can be read anew at any time. "
             "What you choose is used for the next file of these columns too.",
-            className="about",
+            className="about lead-in",
         ),
         html.Div(bar(known, changes(chosen, used)), id=ids.TYPES_BAR, className="types-bar", **{"aria-live": "polite"}),
         html.Div(id=ids.TYPES_SAID, role="alert"),
@@ -110,7 +112,8 @@ def page(
             ),
             _head(known, head),
         ),
-        dcc.Store(id=ids.TYPES, data={"dataset": known["id"], "first": first}),
+        dcc.Store(id=ids.LOAD_READING),
+        dcc.Store(id=ids.types_of(), data=known["id"]),
         *runs.slots(dict(control)),
     )
 
@@ -148,7 +151,7 @@ def bar(known: Mapping[str, Any], waiting: int) -> list[Component]:
 
 
 def _read_as(known: Mapping[str, Any], review: Mapping[str, Any]) -> str:
-    parts = []
+    parts = [known["name"]] if known.get("draft") else []
     if "encoding" in review:
         parts += [review["shown"], DELIMITERS.get(review["delimiter"], review["delimiter"]).lower() or "one column"]
     else:
@@ -274,10 +277,10 @@ def question(column: Mapping[str, Any], used: ColumnReading) -> Question | None:
         ]  # fmt: skip
     if column.get("misfits"):
         many = column["filled"] - column["fits"]
-        are = "1 value is" if many == 1 else f"{many:,} values are"
+        are = f"1 value is no {_NOUNS[kind]}" if many == 1 else f"{many:,} values are no {_NOUNS[kind]}s"
         shown = [html.Span([f"row {row:,} ", html.Code(cell[:40]), " "]) for row, cell in column["misfits"][:3]]
         more = [html.Span(f"and {many - 3:,} more")] if many > 3 else []
-        return f"{are} no {_NOUNS[kind]}.", [*shown, *more], [
+        return f"{are}.", [*shown, *more], [
             (f"{kind}|", "Leave empty" if many == 1 else "Leave them empty"), ("text|", "Keep the column as text"),
         ]  # fmt: skip
     if column.get("offers"):
@@ -323,8 +326,7 @@ def _noticed(column: Mapping[str, Any], figure: Mapping[str, Any], asked: Questi
     if orders and orders["day first"] != orders["month first"]:
         best = max(orders, key=lambda each: orders[each])
         parts.append(f"{words.count(orders[best] - min(orders.values()))} dates read {best} only")
-    decide = html.Span([icon("triangle-alert", size=14), "Your decision"], className="badge badge-watch")
-    badge = [decide] if asked else []
+    badge = [blocks.badge("Your decision", "warning"), " "] if asked else []
     said = " · ".join(parts)
     return html.Div([*badge, html.Span(said[:1].upper() + said[1:], className="quiet")])
 

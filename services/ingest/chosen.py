@@ -56,6 +56,7 @@ class Chosen(Candidate):
     """A column whose type is given."""
 
     kind: Kind = "text"
+    source: str = ""  # what the file calls the column
     either: tuple[str, ...] = ()  # day first and month first, where a sample reads both ways
 
     @property
@@ -116,7 +117,7 @@ class Chosen(Candidate):
             return replace(decided, column=replace(decided.column, kind=self.kind))
         if found["filled"] and not found["fits"]:
             raise ParamError(
-                f"No value of {self.name} is {_WHAT[self.kind]}. Choose another type for it.", field=self.name
+                f"No value of {self.name} is {_WHAT[self.kind]}. Choose another type for it.", field=self.source
             )
         sql, value, width = self._typed()
         test = f"({self.is_number})" if self.kind == "decimal" else f"(({value}) IS NOT NULL)"
@@ -151,7 +152,7 @@ def candidate(choice: ColumnReading, raw: str, sample: Sequence[str | None]) -> 
     """The column `raw` as `choice` wants it; a date's format is found in `sample` as far as it is not chosen."""
     assert choice.kind is not None
     cell = types.trimmed(raw, choice.missing)
-    made = Chosen(name=choice.name, raw=raw, cell=cell, kind=choice.kind, usual=False)
+    made = Chosen(name=choice.name, raw=raw, cell=cell, kind=choice.kind, source=choice.source, usual=False)
     if choice.kind in {"integer", "decimal"}:
         made.reads_as = "number"
         made.cell = number_text(cell, choice.format or "decimal point")

@@ -211,9 +211,11 @@ def visitor(visit: Callable[..., Visitor]) -> Visitor:
 
 
 def upload(page: Page, file: Path) -> None:
-    """Choose a file in the page that is open and wait until its profile shows."""
+    """Choose a file in the page that is open, take its types as they were found, and wait until its profile shows."""
     page.wait_for_selector("#drop-zone")
     page.set_input_files("#browse", str(file))
+    page.wait_for_url("**/types?dataset=*")
+    page.get_by_role("button", name="Use these").click()
     page.wait_for_url("**/data?dataset=*")
     page.get_by_role("heading", name=file.name).wait_for()
 

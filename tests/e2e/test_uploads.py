@@ -27,7 +27,9 @@ SPANNED = "<table><tr><th colspan=2>who</th><th>note</th></tr><tr><td>Ann</td><t
 
 
 def _opens(page: Page, name: str) -> None:
-    page.get_by_role("heading", name=name, level=1).wait_for()
+    expect(page.locator("#dataset-chip")).to_contain_text(name)
+    page.wait_for_url("**/types?dataset=*")
+    page.get_by_role("heading", name="Check what we understood").wait_for()
 
 
 def test_files_come_in_by_every_way_and_none_is_sent_twice(visitor: Visitor, server: Server, tmp_path: Path) -> None:
@@ -74,6 +76,8 @@ def test_files_come_in_by_every_way_and_none_is_sent_twice(visitor: Visitor, ser
     page.evaluate(DROP, "k,v\n1,2\n3,4\n")
     _opens(page, "dropped.csv")
 
+    page.goto(f"{server.address}/data")
+    page.wait_for_selector("#drop-zone")
     page.evaluate(PASTE, ["who note\nAnn 1 so, so", SPANNED])
     _opens(page, "pasted.csv")
     made = page.url.partition("dataset=")[2]
