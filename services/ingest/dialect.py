@@ -22,6 +22,8 @@ _PREAMBLE_LINES = 30
 
 _NUMBER = re.compile(r"[+-]?[$€£]?\d+([.,]\d+)*%?([eE][+-]?\d+)?$")
 _DATE = re.compile(r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([ T]\d{1,2}:\d\d.*)?$")
+_TOLD = re.compile('"?sep=([^\\s"])"?;*$', re.IGNORECASE)  # a first line by which spreadsheets tell the delimiter
+_UNIT = re.compile(r"\(.+\)$|\[.+\]$")
 _YEAR = re.compile(r"(18|19|20|21)\d\d$")
 
 
@@ -58,12 +60,16 @@ def sniff(path: Path, *, delimiter: str | None = None, named: bool = False, head
     if named:
         header = 1
     escape = None if named else _escape(head)
+    told = _TOLD.match(head[0].lstrip("\ufeff")) if head and not named else None
+    first = 1 if told else 0
+    if told and delimiter is None:
+        delimiter = told[1]
     if delimiter is not None:
-        found = _read(head, delimiter, escape, header=header)
+        found = _read(head, delimiter, escape, header=header, first=first)
     else:
         found = max((_read(head, each, escape, header=header) for each in DELIMITERS), key=lambda layout: layout.score)
     if found.width < 2 or (delimiter is None and found.score <= 0):
-        found = _read(head, NO_DELIMITER, escape, header=header)
+        found = _read(head, NO_DELIMITER, escape, header=header, first=first)
     return _describe(found, head, escape, header)
 
 
@@ -92,8 +98,8 @@ def _head(path: Path) -> list[str]:
     return taken
 
 
-def _read(head: list[str], delimiter: str, escape: str | None, *, header: int | None) -> _Layout:
-    first = max(0, (header or 1) - 1)
+def _read(head: list[str], delimiter: str, escape: str | None, *, header: int | None, first: int = 0) -> _Layout:
+    first = max(first, (header or 1) - 1)
     read = records(iter(head[first:]), delimiter, escape, before=first)
     every = [record for record in read if record.raw.strip() or delimiter == "\t"]
     every = [record for record in every if record.raw.strip(" \t\ufeff")]
@@ -147,6 +153,11 @@ def _describe(found: _Layout, head: list[str], escape: str | None, chosen: int |
         cell.strip(" \ufeff\t").replace("\n", " ") for cell in rows[0].cells or rows[0].raw.split(found.delimiter)
     ]
     body = [row.cells for row in rows[1:] if row.cells]
+    below = rows[1].cells or [] if len(rows) > 2 else []
+    joined = _joined(header, below, body[1:]) if chosen != 0 else None
+    if joined:
+        notes.append(f"2 lines of names are read as one, such as “{next(n for n in joined if ' ' in n)}”.")
+        header, rows, body = joined, [rows[0], *rows[2:]], body[1:]
     named = _has_header(header, body) if chosen is None else chosen > 0
     if found.preamble:
         said = " / ".join(record.raw.strip() for record in found.preamble)
@@ -183,6 +194,28 @@ def _describe(found: _Layout, head: list[str], escape: str | None, chosen: int |
         unnamed=tuple(place for place, name in enumerate(header) if not name),
         notes=tuple(notes),
     )
+
+
+def _joined(header: list[str], below: list[str], body: list[list[str]]) -> list[str] | None:
+    """The names of two header lines in one; None when the line below the first is a row.
+
+    It is a header where it gives units in brackets, or where the first has names above several columns and it names
+    each of them. A row of which nothing is known is neither.
+    """
+    second = [cell.strip() for cell in below]
+    if len(second) != len(header) or not any(second) or any(map(_is_value, second)):
+        return None
+    if all(_UNIT.match(cell) for cell in second if cell):
+        return [f"{name} {unit}".strip() for name, unit in zip(header, second, strict=True)]
+    over = ""
+    names = []
+    for name, own in zip(header, second, strict=True):
+        over = name or over
+        names.append(f"{over} {own}".strip())
+    parted = [place for place, name in enumerate(header) if not name and second[place]]
+    below_typed = any(_column(body, place) and all(map(_is_value, _column(body, place))) for place in parted)
+    is_named = header[0] or second[0]
+    return names if parted and below_typed and is_named and len(set(names)) == len(names) else None
 
 
 def _fit(header: list[str], body: list[list[str]]) -> list[str]:

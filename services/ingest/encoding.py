@@ -164,7 +164,10 @@ def _alphabet(lines: bytes) -> tuple[str, str] | None:
         return None
     from charset_normalizer import from_bytes
 
-    best = from_bytes(lines, cp_isolation=_ALPHABETS, preemptive_behaviour=False).best()
+    # Hebrew has its letters where Cyrillic has its small ones, and hardly anything where that has its capitals.
+    capitals = sum(0xC0 <= byte <= 0xDF for byte in lines)
+    alphabets = [each for each in _ALPHABETS if each != "cp1255" or capitals < 0.02 * high]
+    best = from_bytes(lines, cp_isolation=alphabets, preemptive_behaviour=False).best()
     codec = best.encoding.replace("_", "-") if best else ""
     codec = {"shift-jis": "shift_jis", "cp932": "shift_jis", "euc-jp": "euc_jp", "euc-kr": "euc_kr"}.get(codec, codec)
     return (ENCODINGS[codec].partition(" (")[0], codec) if codec in ENCODINGS else None
