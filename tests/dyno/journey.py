@@ -26,6 +26,7 @@ PAGES = ("/", "/data", "/explore", "/rfm")
 SETTLES = 5.0  # seconds that a server is left alone before its idle memory is read
 IDLE_MB = 110  # what the whole process tree may hold when nobody asks for anything
 PEAK_MB = 350  # anonymous memory of the whole tree, whatever is asked of it
+GROWTH_MB = 30  # what an upload of any size may take
 LIMIT_MB = 512  # of the dyno
 READER = "services.reader"
 READER_ENDS = 120.0  # seconds after its last question, at the latest
@@ -39,6 +40,7 @@ class Journey:
     file_mb: float  # MB of a million bytes
     phases: dict[str, Phase] = field(default_factory=dict)
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)  # the record of each job
+    growth_mb: float = 0.0  # of that, while the file was sent
     peak_mb: float = 0.0  # anonymous memory of the whole tree, at any time
     oom_kills: int = 0
     answers: int = 0  # pages and pulses read meanwhile in a second tab
@@ -62,8 +64,11 @@ def travel(dyno: Dyno, folder: Path, rows: int, *, seed: int = 0, patience: floa
     time.sleep(SETTLES)
     took.idle_mb["before"] = dyno.alone_mb()
     with Onlooker(visitor, *PAGES) as onlooker:
+        with dyno.phase() as before:
+            time.sleep(1)
         with dyno.phase() as took.phases["upload"]:
             upload = visitor.upload(file)
+        took.growth_mb = took.phases["upload"].peak_mb - before.peak_mb
         file.unlink()
         with dyno.phase() as took.phases["read and profile"]:
             asked = {"action": "upload", "slug": "ingest", "dataset": None, "upload": upload, "at": time.time()}
@@ -115,7 +120,7 @@ def explore(visitor: Visitor, dataset: str, wrote: Purchases, took: Journey) -> 
     place = {name: f"c{at}" for at, name in enumerate(purchases.HEADER.split(","))}
     count, rows = page("first page")
     assert (count, rows[0][place["order_id"]]) == (wrote.rows, 500_000)
-    for _ in range(10):
+    for _ in range(40):
         assert len(page("a page anywhere", random.randrange(wrote.rows - 100))[1]) == 100
     blank = {place["customer_id"]: {"filterType": "text", "type": "blank"}}
     assert page("filtered", filterModel=blank)[0] == wrote.guests
@@ -144,6 +149,7 @@ def check_bounds(took: Journey) -> None:
     assert took.oom_kills == 0, f"the kernel killed {took.oom_kills} processes"
     assert took.answers > 10, f"only {took.answers} pages and pulses were read meanwhile"
     assert not took.failures, f"{len(took.failures)} of {took.answers} answers failed: {took.failures[:5]}"
+    assert took.growth_mb < GROWTH_MB, f"an upload of {took.file_mb:.0f} MB took {took.growth_mb:.0f} MB of memory"
     assert took.peak_mb < PEAK_MB, f"the tree held {took.peak_mb:.0f} MB at its peak, and {PEAK_MB} are allowed"
     for when in ("before", "after"):
         held = took.idle_mb[when]
