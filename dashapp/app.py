@@ -34,6 +34,7 @@ from callbacks import (
     my_runs,
     profile,
     pulse,
+    roles,
     running,
 )
 from callbacks import settings as settings_page
@@ -113,7 +114,7 @@ def create_app(settings: Settings) -> Dash:
         serve_locally=True,
     )
     app.layout = _layout
-    for part in (intake, profile, analyses, explore, grids, running, exports, my_runs, chains, settings_page):
+    for part in (intake, profile, roles, analyses, explore, grids, running, exports, my_runs, chains, settings_page):
         part.register(app)
     for part in (explore, pulse, files, incoming, my_runs, health):
         server.register_blueprint(part.routes)

@@ -207,3 +207,14 @@ def shaded(column: Any) -> dict[str, Any]:
 def relations(dataset: Any, kind: Any) -> dict[str, Any]:
     """A picture of how the columns of a dataset go together."""
     return {"type": "relations", "dataset": dataset, "kind": kind}
+
+
+# The roles of a table's columns.
+ROLES = "roles"  # Section: which column plays which, at an anchor of this name
+ROLES_SAID = "roles-said"  # Div: that they were kept, and what can run with them
+ROLES_PROPOSED = "roles-proposed"  # Button: back to what is proposed
+
+
+def role(dataset: Any, name: Any) -> dict[str, Any]:
+    """What chooses the column of a role."""
+    return {"type": "role", "dataset": dataset, "name": name}

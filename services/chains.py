@@ -122,7 +122,7 @@ def ask(engine: Engine, workspace: Workspace, dataset: dict[str, Any], slugs: Se
             parsed, proposed = question(slug, dataset)
         except ParamError as error:
             raise ParamError(f"{find_analysis(slug).title}. {error.message}", field=slug) from None
-        notes = tuple(f"{name} is “{column}”, proposed by its name and type." for name, column in proposed.items())
+        notes = tuple(f"{name} is “{column}”, by the roles of the table." for name, column in proposed.items())
         job = engine.draft(workspace, slug, dataset, params.canonical(parsed), notes)
         job = job.changed(chain=chain, part=place, parts=len(chosen))
         runs = answer(workspace, slug, dataset["id"], parsed) is None

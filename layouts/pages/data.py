@@ -13,6 +13,7 @@ from layouts import blocks, cards, charts, controls, data_tabs, findings, ids, r
 from layouts.column_panel import ICONS, KINDS, different, value
 from layouts.icons import icon
 from layouts.pages.home import intake, sample_table
+from layouts.roles import section as roles_section
 from services import datasets
 from services.alerts import Alert
 from services.quality import Quality
@@ -95,6 +96,7 @@ def page(
             ),
             _columns(figures),
         ),
+        html.Section(roles_section(known), id=ids.ROLES, className="section"),
         relations.missing_together(figures),
         relations.correlations(known["id"], figures),
         blocks.caveats(notes) if notes else None,
