@@ -37,6 +37,7 @@ from callbacks import (
     roles,
     running,
 )
+from callbacks import home as home_page
 from callbacks import settings as settings_page
 from callbacks.house import NAME, House, is_refused, told
 from dashapp.sessions import Sessions
@@ -114,7 +115,9 @@ def create_app(settings: Settings) -> Dash:
         serve_locally=True,
     )
     app.layout = _layout
-    for part in (intake, profile, roles, analyses, explore, grids, running, exports, my_runs, chains, settings_page):
+    for part in (
+        home_page, intake, profile, roles, analyses, explore, grids, running, exports, my_runs, chains, settings_page,
+    ):  # fmt: skip
         part.register(app)
     for part in (explore, pulse, files, incoming, my_runs, health):
         server.register_blueprint(part.routes)

@@ -218,3 +218,8 @@ ROLES_PROPOSED = "roles-proposed"  # Button: back to what is proposed
 def role(dataset: Any, name: Any) -> dict[str, Any]:
     """What chooses the column of a role."""
     return {"type": "role", "dataset": dataset, "name": name}
+
+
+def run_now(slug: Any) -> dict[str, Any]:
+    """What asks an analysis as the roles propose it."""
+    return {"type": "run-now", "slug": slug}
