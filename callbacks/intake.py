@@ -93,28 +93,30 @@ def register(app: Dash) -> None:
     @app.callback(
         Output(ids.URL, "href", allow_duplicate=True),
         Input(ids.remove(ALL), "n_clicks"),
+        State("_pages_location", "pathname"),
         prevent_initial_call=True,
     )
-    def remove(clicks: list[int | None]) -> str:
+    def remove(clicks: list[int | None], page: str | None) -> str:
         """Delete a dataset."""
         if not any(clicks):
             raise PreventUpdate
         datasets.remove(workspace(), ctx.triggered_id["dataset"])
-        return f"/data?removed={int(time.time())}"
+        return _shown(page)
 
     @app.callback(
         Output(ids.URL, "href", allow_duplicate=True),
         Input(ids.restore(ALL), "n_clicks"),
+        State("_pages_location", "pathname"),
         prevent_initial_call=True,
     )
-    def restore(clicks: list[int | None]) -> str:
+    def restore(clicks: list[int | None], page: str | None) -> str:
         """Bring a removed dataset back, and open it."""
         if not any(clicks):
             raise PreventUpdate
         dataset = ctx.triggered_id["dataset"]
         with contextlib.suppress(NotFound):  # the page says that it is not here
             datasets.restore(workspace(), dataset)
-        return f"/data?dataset={dataset}"
+        return _shown(page, dataset)
 
     @app.callback(
         Output(ids.URL, "href", allow_duplicate=True),
@@ -122,10 +124,13 @@ def register(app: Dash) -> None:
         Input(ids.described(ALL, "save"), "n_clicks"),
         State(ids.described(ALL, "name"), "value"),
         State(ids.described(ALL, "description"), "value"),
+        State("_pages_location", "pathname"),
         prevent_initial_call=True,
     )
-    def name(clicks: list[int | None], names: list[str | None], texts: list[str | None]) -> tuple[Any, list[str]]:
-        """Save the name and the description of the dataset that is shown."""
+    def name(
+        clicks: list[int | None], names: list[str | None], texts: list[str | None], page: str | None
+    ) -> tuple[Any, list[str]]:
+        """Save the name and the description of the dataset whose form is open."""
         if not any(clicks):
             raise PreventUpdate
         dataset = ctx.triggered_id["dataset"]
@@ -133,7 +138,15 @@ def register(app: Dash) -> None:
             datasets.describe(workspace(), dataset, names[0] or "", texts[0] or "")
         except Expected as error:
             return no_update, [error.message]
-        return f"/data?dataset={dataset}&saved={int(time.time())}", [""]
+        return _shown(page, dataset), [""]
+
+
+def _shown(page: str | None, dataset: str | None = None) -> str:
+    """Where it is shown what became of a table: on the page that it was done on."""
+    now = time.time_ns() // 1_000_000  # an address that is open already would not be drawn anew
+    if page == "/tables":
+        return f"/tables?at={now}"
+    return f"/data?dataset={dataset}&at={now}" if dataset else f"/data?at={now}"
 
 
 def look() -> str:

@@ -36,6 +36,7 @@ from callbacks import (
     pulse,
     roles,
     running,
+    tables,
 )
 from callbacks import home as home_page
 from callbacks import settings as settings_page
@@ -116,7 +117,8 @@ def create_app(settings: Settings) -> Dash:
     )
     app.layout = _layout
     for part in (
-        home_page, intake, profile, roles, analyses, explore, grids, running, exports, my_runs, chains, settings_page,
+        home_page, intake, profile, roles, analyses, explore, grids, running, exports, my_runs, chains, tables,
+        settings_page,
     ):  # fmt: skip
         part.register(app)
     for part in (explore, pulse, files, incoming, my_runs, health):

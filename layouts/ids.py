@@ -223,3 +223,17 @@ def role(dataset: Any, name: Any) -> dict[str, Any]:
 def run_now(slug: Any) -> dict[str, Any]:
     """What asks an analysis as the roles propose it."""
     return {"type": "run-now", "slug": slug}
+
+
+# On Tables.
+COMPARED = "compared"  # Section: the columns of the ticked tables
+
+
+def compare(dataset: Any) -> dict[str, Any]:
+    """What ticks a table, to be compared with others."""
+    return {"type": "compare", "dataset": dataset}
+
+
+def edit(dataset: Any) -> dict[str, Any]:
+    """What opens the form that names a table."""
+    return {"type": "edit", "dataset": dataset}
