@@ -10,14 +10,14 @@ import dash
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from dash.exceptions import PreventUpdate
 
+from callbacks import offers
 from callbacks.analyses import free_mb
 from callbacks.house import house, workspace
-from layouts import ids, places, states
+from layouts import ids, states
 from layouts.pages import several
-from services import chains, datasets, params, preflight, runs
-from services.analysis import Shape, find_all
+from services import chains, datasets, runs
 from services.chains import Chain
-from services.errors import Expected, NotFound, ParamError
+from services.errors import Expected, NotFound
 from services.jobs import lanes
 
 
@@ -43,9 +43,9 @@ def register(app: Dash) -> None:
         except NotFound:
             return several.bar(refused="This table was removed. Open another one, or add it again."), note
         free = free_mb(house())
-        offers = [_offer(slug, known, free) for slug in slugs]
+        asked = [offers.offer(slug, known, free) for slug in slugs]
         waits = lanes.holder(house().home.server, lanes.HEAVY) is not None
-        return several.bar(offers, free, waits=waits), note
+        return several.bar(asked, free, waits=waits), note
 
     @app.callback(
         Output(ids.URL, "href", allow_duplicate=True),
@@ -65,7 +65,7 @@ def register(app: Dash) -> None:
             chain = chains.ask(house().engine, here, known, _ticked(ctx.states_list[0]))
         except Expected as error:
             return no_update, states.note("failed", error.message)
-        if before is not None and before.id == chain:
+        if before is not None and before.id == chain and not about.get("elsewhere"):
             return no_update, states.note("stale", "These are on their way already.", "See above how they go.")
         return several.address(chain), []
 
@@ -112,13 +112,10 @@ def _page(chain: str | None = None, dataset: str | None = None, **_: Any) -> htm
     known, found = datasets.current(here), _chain(chain)
     if known is None and found is None:
         return several.empty()
-    offers, free = [], free_mb(house())
-    if known is not None:
-        offers = [_offer(slug, known, free) for slug in find_all() if places.place(slug) is not None]
     if found is not None:
         _shown(found)
     drawn = several.page(
-        offers,
+        offers.each(known) if known is not None else [],
         known["name"] if known else "",
         found,
         {"dataset": known["id"] if known else "", "chain": chain if found is not None else None},
@@ -149,26 +146,3 @@ def _shown(chain: Chain) -> Any:
 
 def _ticked(boxes: list[dict[str, Any]]) -> list[str]:
     return [each["id"]["slug"] for each in boxes if each.get("value")]
-
-
-def _offer(slug: str, known: dict[str, Any], free: float) -> several.Offer:
-    """An analysis as it would be asked of a dataset without a choice, or what must be chosen first."""
-    analysis, place = find_all()[slug], places.place(slug)
-    assert place is not None
-    try:
-        parsed, proposed = chains.question(slug, known)
-    except ParamError as error:
-        return several.Offer(slug=slug, title=analysis.title, place=place, missing=error.message)
-    labels = {each.name: each.kind.label for each in params.fields(analysis.params)}
-    stored = chains.answer(workspace(), slug, known["id"], parsed)
-    cost = preflight.predict(house().home.server, analysis, Shape(known["rows"], len(known["columns"])), parsed)
-    return several.Offer(
-        slug=slug,
-        title=analysis.title,
-        place=place,
-        columns=[(labels[name], column) for name, column in proposed.items()],
-        cost=cost,
-        fits=cost.peak_mb <= free,
-        answered=stored.about["made"] if stored is not None else None,
-        result=stored.key if stored is not None else None,
-    )

@@ -1,4 +1,4 @@
-"""Home and the data page: what comes in, what is open, what is in it."""
+"""The data page and what it shares with Home: what comes in, what is open, what is in it."""
 
 from __future__ import annotations
 
@@ -16,19 +16,16 @@ from callbacks import profile
 from callbacks.house import house, workspace
 from layouts import ids, places, runs, theme
 from layouts.pages import data, home
-from layouts.pages import settings as settings_page
 from layouts.shell import DatasetLink, dataset_chip
-from services import alerts, datasets, params
-from services import runs as past
-from services.analysis import Shape, find_all
-from services.errors import Expected, NotFound, ParamError
+from services import alerts, datasets
+from services.analysis import find_all
+from services.errors import Expected, NotFound
 from services.quality import quality
 from services.samples import SAMPLES
 
 
 def register(app: Dash) -> None:
-    """Register Home and the data page."""
-    dash.register_page("home", path="/", title="DataInsights", name="Home", layout=_home)
+    """Register the data page."""
     dash.register_page("data", path="/data", title="Data · DataInsights", name="Data", layout=_data)
     dash.register_page("not_found_404", layout=_nowhere)
 
@@ -96,28 +93,30 @@ def register(app: Dash) -> None:
     @app.callback(
         Output(ids.URL, "href", allow_duplicate=True),
         Input(ids.remove(ALL), "n_clicks"),
+        State("_pages_location", "pathname"),
         prevent_initial_call=True,
     )
-    def remove(clicks: list[int | None]) -> str:
+    def remove(clicks: list[int | None], page: str | None) -> str:
         """Delete a dataset."""
         if not any(clicks):
             raise PreventUpdate
         datasets.remove(workspace(), ctx.triggered_id["dataset"])
-        return f"/data?removed={int(time.time())}"
+        return _shown(page)
 
     @app.callback(
         Output(ids.URL, "href", allow_duplicate=True),
         Input(ids.restore(ALL), "n_clicks"),
+        State("_pages_location", "pathname"),
         prevent_initial_call=True,
     )
-    def restore(clicks: list[int | None]) -> str:
+    def restore(clicks: list[int | None], page: str | None) -> str:
         """Bring a removed dataset back, and open it."""
         if not any(clicks):
             raise PreventUpdate
         dataset = ctx.triggered_id["dataset"]
         with contextlib.suppress(NotFound):  # the page says that it is not here
             datasets.restore(workspace(), dataset)
-        return f"/data?dataset={dataset}"
+        return _shown(page, dataset)
 
     @app.callback(
         Output(ids.URL, "href", allow_duplicate=True),
@@ -125,10 +124,13 @@ def register(app: Dash) -> None:
         Input(ids.described(ALL, "save"), "n_clicks"),
         State(ids.described(ALL, "name"), "value"),
         State(ids.described(ALL, "description"), "value"),
+        State("_pages_location", "pathname"),
         prevent_initial_call=True,
     )
-    def name(clicks: list[int | None], names: list[str | None], texts: list[str | None]) -> tuple[Any, list[str]]:
-        """Save the name and the description of the dataset that is shown."""
+    def name(
+        clicks: list[int | None], names: list[str | None], texts: list[str | None], page: str | None
+    ) -> tuple[Any, list[str]]:
+        """Save the name and the description of the dataset whose form is open."""
         if not any(clicks):
             raise PreventUpdate
         dataset = ctx.triggered_id["dataset"]
@@ -136,7 +138,15 @@ def register(app: Dash) -> None:
             datasets.describe(workspace(), dataset, names[0] or "", texts[0] or "")
         except Expected as error:
             return no_update, [error.message]
-        return f"/data?dataset={dataset}&saved={int(time.time())}", [""]
+        return _shown(page, dataset), [""]
+
+
+def _shown(page: str | None, dataset: str | None = None) -> str:
+    """Where it is shown what became of a table: on the page that it was done on."""
+    now = time.time_ns() // 1_000_000  # an address that is open already would not be drawn anew
+    if page == "/tables":
+        return f"/tables?at={now}"
+    return f"/data?dataset={dataset}&at={now}" if dataset else f"/data?at={now}"
 
 
 def look() -> str:
@@ -172,55 +182,9 @@ def _nowhere(**_: Any) -> html.Div:
     return home.nowhere(runs.slots({}))
 
 
-def _control() -> dict[str, Any]:
+def attached() -> dict[str, Any]:
+    """What a page asks that shows how a table comes in."""
     return {"action": "attach", "slug": "ingest", "dataset": None, "since": time.time()}
-
-
-def _home(deleted: str | None = None, **_: Any) -> html.Div:
-    """The first page: a place to drop a table, or the open one at a glance and what can be asked of it."""
-    here, settings = workspace(), house().settings
-    known = datasets.current(here)
-    if known is None:
-        told = settings_page.deleted() if deleted else None
-        return home.welcome(
-            SAMPLES, settings.upload_limit_mb, settings.keep_days, runs.slots(_control()), told,
-            is_ephemeral=house().is_ephemeral,
-        )  # fmt: skip
-    offers = []
-    for slug, analysis in find_all().items():
-        place = places.place(slug)
-        if place is not None:
-            offers.append(_offer(slug, analysis, place, known))
-    try:
-        figures = datasets.profile(here, known["id"])
-    except NotFound:
-        return data.damaged(known)
-    with theme.drawn_in(look()):
-        return home.glance(known, figures, offers, runs.slots(_control()))
-
-
-def _offer(slug: str, analysis: Any, place: places.Place, known: dict[str, Any]) -> home.Offer:
-    """Whether an analysis can run on the dataset as it is, and what it would cost or misses."""
-    schema = datasets.schema(known)
-    proposed = params.propose(analysis.params, schema, known["roles"])
-    missing = [
-        each.kind.label.lower()
-        for each in params.fields(analysis.params)
-        if each.required and each.name not in proposed
-    ]
-    seconds, last = None, None
-    if not missing:
-        try:
-            parsed = params.parse(analysis.params, proposed, schema)
-            seconds = analysis.cost(Shape(known["rows"], len(schema)), parsed).seconds
-            run = past.newest(house().engine, workspace(), slug, known["id"])
-            last = run.record if run is not None else None
-        except ParamError as error:  # what the fields need together
-            missing.append(error.field or "")
-    return home.Offer(
-        slug=slug, title=analysis.title, place=place, missing=missing, seconds=seconds,
-        done=last if last is not None and last.state == "done" else None,
-    )  # fmt: skip
 
 
 def _data(dataset: str | None = None, **_: Any) -> html.Div:
@@ -230,7 +194,7 @@ def _data(dataset: str | None = None, **_: Any) -> html.Div:
         known = datasets.open_(here, dataset) if dataset else datasets.current(here)
     except NotFound:
         return data.missing()
-    slots = runs.slots(_control())
+    slots = runs.slots(attached())
     gone = datasets.removed(here)
     if known is None:
         page = home.welcome(

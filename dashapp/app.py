@@ -34,9 +34,12 @@ from callbacks import (
     my_runs,
     profile,
     pulse,
+    roles,
     running,
+    tables,
     types,
 )
+from callbacks import home as home_page
 from callbacks import settings as settings_page
 from callbacks.house import NAME, House, is_refused, told
 from dashapp.sessions import Sessions
@@ -115,7 +118,8 @@ def create_app(settings: Settings) -> Dash:
     )
     app.layout = _layout
     for part in (
-        intake, profile, types, analyses, explore, grids, running, exports, my_runs, chains, settings_page,
+        home_page, intake, profile, roles, types, analyses, explore, grids, running, exports, my_runs, chains, tables,
+        settings_page,
     ):  # fmt: skip
         part.register(app)
     for part in (explore, types, pulse, files, incoming, my_runs, health):

@@ -26,8 +26,12 @@ def ready_card(
     cost: str | None = None,
     state: Component | None = None,
     tick: Component | None = None,
+    press: Component | None = None,
 ) -> html.Div:
-    """Offer an analysis that can run; `tick` is a checkbox at its right, `state` a badge."""
+    """Offer an analysis that can run; `tick` is a checkbox at its right, `state` a badge.
+
+    With `press`, a button that does it, the link stands quietly before.
+    """
     left = [part for part in (state, html.Span(cost) if cost else None) if part is not None]
     return html.Div(
         [
@@ -37,7 +41,7 @@ def ready_card(
             ),
             html.P(text),
             html.Div(
-                [html.Div(left, className="cost"), _link(action, href, title)],
+                [html.Div(left, className="cost"), _link(action, href, title), *([press] if press is not None else [])],
                 className="card-foot",
             ),
         ],
@@ -83,7 +87,7 @@ def roles(pairs: Sequence[tuple[str, str]], *, href: str) -> html.Div:
     return html.Div(
         [
             html.Strong("Roles"),
-            *(html.Span([f"{role} ", html.Strong(name)]) for role, name in pairs),
+            *([html.Span([f"{role} ", html.Strong(name)]) for role, name in pairs] or [html.Span("none yet")]),
             html.A("Change roles", href=href, className="text-link lockable", **{"data-nav": ""}),
         ],
         className="line-card roles",

@@ -238,3 +238,33 @@ def misread(name: Any) -> dict[str, Any]:
 def read_again(at: Any) -> dict[str, Any]:
     """What reads the file of a table anew, uses it as it was read, or drops the choices that wait."""
     return {"type": "read-again", "at": at}
+
+
+# The roles of a table's columns.
+ROLES = "roles"  # Section: which column plays which, at an anchor of this name
+ROLES_SAID = "roles-said"  # Div: that they were kept, and what can run with them
+ROLES_PROPOSED = "roles-proposed"  # Button: back to what is proposed
+
+
+def role(dataset: Any, name: Any) -> dict[str, Any]:
+    """What chooses the column of a role."""
+    return {"type": "role", "dataset": dataset, "name": name}
+
+
+def run_now(slug: Any) -> dict[str, Any]:
+    """What asks an analysis as the roles propose it."""
+    return {"type": "run-now", "slug": slug}
+
+
+# On Tables.
+COMPARED = "compared"  # Section: the columns of the ticked tables
+
+
+def compare(dataset: Any) -> dict[str, Any]:
+    """What ticks a table, to be compared with others."""
+    return {"type": "compare", "dataset": dataset}
+
+
+def edit(dataset: Any) -> dict[str, Any]:
+    """What opens the form that names a table."""
+    return {"type": "edit", "dataset": dataset}

@@ -91,6 +91,11 @@ def question(slug: str, dataset: Mapping[str, Any]) -> tuple[Any, dict[str, str]
     return params.parse(declared, proposed, schema), proposed
 
 
+def notes(proposed: Mapping[str, str]) -> tuple[str, ...]:
+    """What an answer says of the columns that nobody chose for it."""
+    return tuple(f"{name} is “{column}”, by the roles of the table." for name, column in proposed.items())
+
+
 def answer(workspace: Workspace, slug: str, dataset: str, parsed: Any) -> results.StoredResult | None:
     """The whole answer of a question, when there is one already."""
     key = results.key(dataset, slug, find_analysis(slug).version, params.canonical(parsed))
@@ -122,8 +127,7 @@ def ask(engine: Engine, workspace: Workspace, dataset: dict[str, Any], slugs: Se
             parsed, proposed = question(slug, dataset)
         except ParamError as error:
             raise ParamError(f"{find_analysis(slug).title}. {error.message}", field=slug) from None
-        notes = tuple(f"{name} is “{column}”, proposed by its name and type." for name, column in proposed.items())
-        job = engine.draft(workspace, slug, dataset, params.canonical(parsed), notes)
+        job = engine.draft(workspace, slug, dataset, params.canonical(parsed), notes(proposed))
         job = job.changed(chain=chain, part=place, parts=len(chosen))
         runs = answer(workspace, slug, dataset["id"], parsed) is None
         parts.append({"slug": slug, "title": job.title, "key": job.key, "job": job.id if runs else None})

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from services import roles
 from services.errors import DiskFull, NotFound, ParamError
 from services.schema import Schema
 from services.table import ABOUT
@@ -94,6 +95,32 @@ def describe(workspace: Workspace, dataset: str, name: str, description: str = "
             raise ParamError(f"This has {len(text):,} characters; at most {most:,} are kept. Shorten it.", field=field)
     del known["id"]
     write_json(workspace.dataset(dataset) / ABOUT, {**known, "name": name, "description": description})
+
+
+def assign(workspace: Workspace, dataset: str, playing: Mapping[str, str]) -> dict[str, str]:
+    """Say which column plays which role; one that is not named, or named with nothing, is played by none.
+
+    What was answered stays: an answer is told by its question's columns, not by roles.
+
+    Raises
+    ------
+    ParamError
+        There is no such role or column, or the column cannot play it; the field is the role.
+    """
+    known = about(workspace, dataset)
+    columns = schema(known)
+    for role in playing:
+        if role not in roles.ROLES:
+            raise ParamError(f"There is no role “{role}”. There are: {', '.join(roles.ROLES)}.", field=role)
+    chosen = {role: playing[role] for role in roles.ROLES if playing.get(role)}
+    for role, name in chosen.items():
+        able = roles.fitting(role, columns)
+        if name not in able:
+            listed = ", ".join(able) or "none of this table"
+            raise ParamError(f"“{name}” cannot be the {role}. These columns can: {listed}.", field=role)
+    del known["id"]
+    write_json(workspace.dataset(dataset) / ABOUT, {**known, "roles": chosen})
+    return chosen
 
 
 def remove(workspace: Workspace, dataset: str) -> None:

@@ -1,6 +1,6 @@
 """Which column is the customer, which the date: proposed by type and whole words of the name.
 
-A proposal is a default that the visitor can change, never a gate. Whole words only: "to" is not
+A proposal is a default that the visitor can change (`datasets.assign`), never a gate. Whole words only: "to" is not
 found in "customer", and a churn date is not an amount.
 """
 
@@ -12,7 +12,20 @@ from dataclasses import dataclass
 
 from services.schema import ColumnType, Schema
 
-ROLES = ("customer", "date", "amount", "quantity", "price", "order", "item", "target", "text", "value", "group")
+MEANINGS = {
+    "customer": "Who bought, or whom a row is about: an id or a name that comes again.",
+    "date": "When it happened.",
+    "amount": "What a row is worth in money.",
+    "quantity": "How many pieces a row is about.",
+    "price": "What one piece costs.",
+    "order": "Which rows are one purchase: an order or invoice number.",
+    "item": "What was bought: a product or its number.",
+    "target": "What a model learns to predict: yes or no, a group, or a number.",
+    "text": "What people wrote, in sentences.",
+    "value": "The number that is followed over time.",
+    "group": "What rows are compared by: a store, a country, a segment.",
+}
+ROLES = tuple(MEANINGS)
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 
@@ -95,6 +108,11 @@ _RULES: dict[str, _Rule] = {
         lambda c: c.is_text, _set("group segment category region country store channel type department city")
     ),
 }
+
+
+def fitting(role: str, schema: Schema) -> list[str]:
+    """The columns that can play a role, in the order of the table."""
+    return [column.name for column in schema if _RULES[role].fits(column)]
 
 
 def propose(schema: Schema) -> dict[str, str]:

@@ -1,8 +1,7 @@
-"""Data: what is in the open table, column by column, how it was read, and the other tables."""
+"""Data: what is in the open table, column by column, how it was read, and what it is called."""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from layouts import blocks, cards, charts, controls, data_tabs, findings, ids, r
 from layouts.column_panel import ICONS, KINDS, different, value
 from layouts.icons import icon
 from layouts.pages.home import intake, sample_table
+from layouts.roles import section as roles_section
 from services import datasets
 from services.alerts import Alert
 from services.quality import Quality
@@ -27,7 +27,7 @@ def missing() -> html.Div:
         blocks.header("Data"),
         states.empty(
             "This table is not here", "It was removed, or belongs to another browser.",
-            blocks.button("See your tables", kind="primary", href="/data"), height=280,
+            blocks.button("See your tables", kind="primary", href="/tables"), height=280,
         ),
         *runs.slots({}), *runs.places(),
     )  # fmt: skip
@@ -43,7 +43,7 @@ def damaged(known: Mapping[str, Any]) -> html.Div:
             "A file of it is damaged on the server. Remove it, and add its file again. Your other tables are whole.",
             remove, height=280,
         ),
-        blocks.button("See your tables", href="/data"),
+        blocks.button("See your tables", href="/tables"),
         *runs.slots({}), *runs.places(),
     )  # fmt: skip
 
@@ -62,7 +62,7 @@ def page(
     gone: Sequence[Mapping[str, Any]] = (),
     is_ephemeral: bool = False,
 ) -> html.Div:
-    """Lay out the profile, then the tables of this visitor, then the way in; `gone` can be brought back yet."""
+    """Lay out the profile, the roles, then the way to other tables and the way in; `gone` can be brought back yet."""
     cells = figures["rows"] * len(figures["columns"])
     empty = sum(column["missing"] for column in figures["columns"])
     notes = known["notes"]
@@ -72,7 +72,7 @@ def page(
     )
     caveats = [html.A(words.plural(len(notes), "caveat"), href="#caveats", className="text-link")] if notes else []
     page = blocks.page(
-        blocks.header(known["name"], read, [_naming(known)]),
+        blocks.header(known["name"], read, _actions(known)),
         html.P(known["description"], className="about") if known.get("description") else None,
         *undo(gone),
         data_tabs.tabs(known["id"], "/data"),
@@ -96,10 +96,11 @@ def page(
             ),
             _columns(figures),
         ),
+        html.Section(roles_section(known), id=ids.ROLES, className="section"),
         relations.missing_together(figures),
         relations.correlations(known["id"], figures),
         blocks.caveats(notes) if notes else None,
-        blocks.section(blocks.heading("Your tables", str(len(others))), _tables(others, known["id"])),
+        _others(others, known["id"]) if len(others) > 1 else None,
         blocks.section(
             blocks.heading("Add a table"),
             intake(limit_mb, states.NOT_LASTING if is_ephemeral else None),
@@ -132,11 +133,11 @@ def undo(gone: Sequence[Mapping[str, Any]]) -> list[Component]:
     ]
 
 
-def _naming(known: Mapping[str, Any]) -> Component:
-    """Give the table another name, and say what it is."""
+def naming(known: Mapping[str, Any]) -> list[Component]:
+    """The form that gives a table another name, and says what it is."""
     name = ids.described(known["id"], "name")
     text = ids.described(known["id"], "description")
-    form = [
+    return [
         controls.field(
             "Name", dcc.Input(id=name, value=known["name"], className="form-control", maxLength=datasets.LONGEST_NAME)
         ),
@@ -148,7 +149,6 @@ def _naming(known: Mapping[str, Any]) -> Component:
         html.Div(id=ids.described(known["id"], "error"), className="error", role="alert"),
         blocks.button("Save", kind="primary", small=True, id=ids.described(known["id"], "save")),
     ]
-    return cards.menu("Rename", "pencil", [html.Div(form, className="menu-form")])
 
 
 def _read_as(known: Mapping[str, Any]) -> str:
@@ -220,24 +220,19 @@ def _shape(column: Mapping[str, Any]) -> Component:
     return html.Span(KINDS[column["type"]], className="quiet")
 
 
-def _tables(others: Sequence[Mapping[str, Any]], current: str) -> Component:
-    columns = [
-        tables.Column(title="Table", look="name"),
-        tables.Column(title="Rows", look="number"),
-        tables.Column(title="Columns", look="number"),
-        tables.Column(title="Added", look="quiet"),
-        tables.Column(title="", look="link"),
+def _actions(known: Mapping[str, Any]) -> list[Component]:
+    """What can be done with the table itself."""
+    return [
+        cards.menu("Rename", "pencil", [html.Div(naming(known), className="menu-form")]),
+        blocks.button("Remove", symbol="trash-2", id=ids.remove(known["id"])),
     ]
-    rows = []
-    for each in others:
-        link = html.A(
-            each["name"], href=f"/data?dataset={each['id']}", className="text-link lockable", **{"data-nav": ""}
-        )
-        remove = html.Button(
-            ["Remove", html.Span(f" {each['name']}", className="visually-hidden")],
-            id=ids.remove(each["id"]), className="text-link", type="button",
-        )  # fmt: skip
-        made = words.moment(dt.datetime.fromtimestamp(each["made"]))
-        name = html.Strong(each["name"]) if each["id"] == current else link
-        rows.append([name, words.count(each["rows"]), words.count(len(each["columns"])), made, remove])
-    return tables.table(columns, rows, caption="Your tables")
+
+
+def _others(others: Sequence[Mapping[str, Any]], current: str) -> Component:
+    """The way to the other tables of this visitor."""
+    more = len([each for each in others if each["id"] != current])
+    said = f"{words.plural(more, 'other table')}: open, rename, compare or remove them there." if more else None
+    return blocks.section(
+        blocks.heading("Your tables", str(len(others)), actions=[blocks.button("See all", small=True, href="/tables")]),
+        html.P(said, className="fine") if said else None,
+    )

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from dash import html
+from dash import dcc, html
 from dash.development.base_component import Component
 
-from layouts import blocks, cards, charts, ids, runs, states, tables, words
+from layouts import blocks, cards, charts, ids, offers, runs, states, tables, words
 from layouts.intake import intake
-from layouts.places import Place, place
-from services.jobs.record import Record
+from layouts.offers import Offer
+from layouts.pages.several import bar
+from layouts.places import place
 from services.samples import Sample
-
-
-@dataclass(frozen=True, kw_only=True)
-class Offer:
-    """An analysis on a Home card: what it misses, or what it would cost, or its last answer."""
-
-    slug: str
-    title: str
-    place: Place
-    missing: Sequence[str]
-    seconds: float | None
-    done: Record | None
 
 
 def welcome(
@@ -95,14 +83,14 @@ def sample_table(samples: Sequence[Sample]) -> Component:
 
 
 def glance(
-    known: Mapping[str, Any], figures: Mapping[str, Any], offers: Sequence[Offer], slots: Sequence[Component]
+    known: Mapping[str, Any], figures: Mapping[str, Any], asked: Sequence[Offer], slots: Sequence[Component]
 ) -> html.Div:
     """The open table in a sentence, its facts, and a card for each analysis."""
     made = words.moment(dt.datetime.fromtimestamp(known["made"]))
     cells = figures["rows"] * len(figures["columns"])
     missing = sum(column["missing"] for column in figures["columns"])
-    ready = [_card(offer) for offer in offers if not offer.missing]
-    needing = [_needs(offer) for offer in offers if offer.missing]
+    ready = [offer for offer in asked if not offer.missing]
+    needing = [offer for offer in asked if offer.missing]
     return blocks.page(
         blocks.header(
             known["name"],
@@ -119,25 +107,34 @@ def glance(
             blocks.fact("On disk", words.size(figures["size_on_disk"]), words.file_of(known)),
         ),
         _pictures(known, figures),
-        blocks.strip(
-            html.Strong("Roles"),
-            *(html.Span([f"{role} ", html.Strong(name)]) for role, name in known["roles"].items()),
-        ) if known["roles"] else None,
-        blocks.section(
-            blocks.heading(
-                "Ready to run", words.plural(len(ready), "analysis", "analyses"),
-                actions=[blocks.button("Run several", symbol="play", small=True, href="/several", className="lockable")]
-                if len(ready) > 1 else [],
-            ),
-            cards.cards(*ready),
-        ) if ready else None,
+        cards.roles(list(known["roles"].items()), href=f"/data?dataset={known['id']}#{ids.ROLES}"),
+        _ready(ready) if ready else None,
         blocks.section(
             blocks.heading("Needs something first", words.plural(len(needing), "analysis", "analyses")),
-            cards.needs_cards(", ".join(offer.title for offer in offers if offer.missing), *needing),
+            cards.needs_cards(
+                ", ".join(offer.title for offer in needing),
+                *(offers.needing(offer, known["id"]) for offer in needing),
+            ),
         ) if needing else None,
+        dcc.Store(id=ids.SEVERAL, data={"dataset": known["id"], "chain": None, "elsewhere": True}),
+        dcc.Store(id=ids.CHAIN_NEWS),
         html.Div(runs.places(), className="intake"),
         *slots,
     )  # fmt: skip
+
+
+def _ready(ready: Sequence[Offer]) -> Component:
+    """What can be asked as it is: each by a click, or what is ticked one after another."""
+    many = len(ready) > 1
+    return blocks.section(
+        blocks.heading(
+            "Ready to run",
+            words.plural(len(ready), "analysis", "analyses"),
+            actions=[blocks.button("Tick all", small=True, id=ids.TICK_ALL)] if many else [],
+        ),
+        cards.cards(*(offers.ready(offer, runs=True, ticks=many) for offer in ready)),
+        offers.foot(bar()) if many else html.Div(id=ids.SEVERAL_NOTE, role="status"),
+    )
 
 
 def lede(known: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
@@ -189,27 +186,3 @@ def spread_figure(column: Mapping[str, Any]) -> charts.Figure:
     if edges and isinstance(edges[0], str):
         return charts.bars([edge[:10] for edge in edges[:-1]], counts)
     return charts.histogram(edges, counts, median=column.get("median"))
-
-
-def _card(offer: Offer) -> Component:
-    href = f"/{offer.slug}"
-    if offer.done is not None:
-        ended = dt.datetime.fromtimestamp(offer.done.ended or offer.done.made)
-        return cards.ready_card(
-            offer.title, offer.place.icon, offer.place.brief, href=f"{href}?result={offer.done.outcome}",
-            action="Open result", state=blocks.badge(f"Done {ended:%H:%M}", "done"),
-        )  # fmt: skip
-    cost = words.about(offer.seconds) if offer.seconds is not None else None
-    return cards.ready_card(offer.title, offer.place.icon, offer.place.brief, href=href, action="Open", cost=cost)
-
-
-def _needs(offer: Offer) -> Component:
-    needs = html.Span(["Needs ", *_listed(offer.missing), "."])
-    return cards.needs_card(offer.title, offer.place.icon, needs, href=f"/{offer.slug}", action="Pick a column")
-
-
-def _listed(missing: Sequence[str]) -> list[Any]:
-    found: list[Any] = []
-    for at, name in enumerate(missing):
-        found += [", " if at else "", "a column for the ", html.Strong(name)]
-    return found

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from layouts import blocks, cards, controls, ids, runs, states, words
+from layouts import blocks, cards, controls, ids, offers, runs, states, words
 from layouts.icons import icon
+from layouts.offers import Offer
 from layouts.pages import my_runs
-from layouts.places import Place
-from services.analysis import Cost
 from services.chains import REMOVED, Chain, Part
 
 _ENDS = {
@@ -23,28 +21,13 @@ _ENDS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class Offer:
-    """An analysis as it would be asked: of which columns, at what cost, or what is to be chosen before."""
-
-    slug: str
-    title: str
-    place: Place
-    columns: Sequence[tuple[str, str]] = ()  # label, column
-    cost: Cost | None = None
-    fits: bool = True
-    answered: float | None = None  # when, in seconds since 1970
-    result: str | None = None  # its answer then
-    missing: str = ""
-
-
-def page(offers: Sequence[Offer], data: str, chain: Chain | None, about: dict[str, Any], *, first: bool) -> html.Div:
+def page(several: Sequence[Offer], data: str, chain: Chain | None, about: dict[str, Any], *, first: bool) -> html.Div:
     """Lay out the page; the chain stands `first` when it is what the visitor came for.
 
     `about` is what the callbacks of the page need to know: {dataset, chain}.
     """
-    ready = [offer for offer in offers if not offer.missing]
-    needing = [offer for offer in offers if offer.missing]
+    ready = [offer for offer in several if not offer.missing]
+    needing = [offer for offer in several if offer.missing]
     asking = [
         blocks.section(
             blocks.heading(
@@ -52,20 +35,17 @@ def page(offers: Sequence[Offer], data: str, chain: Chain | None, about: dict[st
                 f"{words.plural(len(ready), 'analysis', 'analyses')} of {data}",
                 actions=[blocks.button("Tick all", small=True, id=ids.TICK_ALL)] if len(ready) > 1 else [],
             ),
-            cards.cards(*(_card(offer) for offer in ready)),
-            html.Div(
-                [
-                    html.Div(id=ids.SEVERAL_NOTE, role="status"),
-                    html.Div(bar(), id=ids.SEVERAL_BAR, className="several-bar"),
-                ],
-                className="several-foot",
-            ),
+            cards.cards(*(offers.ready(offer) for offer in ready)),
+            offers.foot(bar()),
         )
         if ready
         else None,
         blocks.section(
             blocks.heading("Needs a choice first", words.plural(len(needing), "analysis", "analyses")),
-            cards.needs_cards(", ".join(offer.title for offer in needing), *(_needs(offer) for offer in needing)),
+            cards.needs_cards(
+                ", ".join(offer.title for offer in needing),
+                *(offers.needing(offer, about.get("dataset", "")) for offer in needing),
+            ),
         )
         if needing
         else None,
@@ -176,32 +156,6 @@ def address(chain: str) -> str:
 
 def _header() -> Component:
     return blocks.header("Run several analyses", "What does this table say, asked in several ways in one go?")
-
-
-def _card(offer: Offer) -> Component:
-    columns = [html.Span([f"{label.lower()} ", html.Strong(column)]) for label, column in offer.columns]
-    asked: list[Any] = [offer.place.brief]
-    if columns:
-        asked.append(html.Span(columns, className="asks"))
-    href = f"/{offer.slug}"
-    tick = cards.tick(ids.tick(offer.slug), offer.title)
-    if offer.answered is not None:
-        at = dt.datetime.fromtimestamp(offer.answered)
-        return cards.ready_card(
-            offer.title, offer.place.icon, asked, href=f"{href}?result={offer.result}", action="Open result",
-            state=blocks.badge(f"Done {at:%H:%M}", "done"), tick=tick,
-        )  # fmt: skip
-    cost = f"{words.about(offer.cost.seconds)}, {words.megabytes(offer.cost.peak_mb)}" if offer.cost else None
-    misfit = None if offer.fits else blocks.badge("May not fit", "warning")
-    return cards.ready_card(
-        offer.title, offer.place.icon, asked, href=href, action="Open", cost=cost, state=misfit, tick=tick
-    )
-
-
-def _needs(offer: Offer) -> Component:
-    return cards.needs_card(
-        offer.title, offer.place.icon, offer.missing, href=f"/{offer.slug}", action="Choose on its page"
-    )
 
 
 def _part(part: Part) -> html.Li:

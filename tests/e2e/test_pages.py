@@ -71,6 +71,10 @@ def test_every_page_is_whole(visit: Callable[..., Visitor], server: Server, widt
     page.goto(f"{server.address}/")
     page.wait_for_selector(".analysis-card")
     faults += _check(page, f"home-{width}-{theme}")
+    page.goto(f"{server.address}/tables")
+    page.get_by_role("button", name="Rename Purchases").click()
+    page.wait_for_selector(".side-panel textarea")
+    faults += _check(page, f"tables-{width}-{theme}")
 
     page.goto(f"{server.address}/rfm")
     page.get_by_role("button", name="Run", exact=True).wait_for()

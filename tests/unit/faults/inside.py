@@ -14,7 +14,7 @@ from services.workspace import Workspace
 from tests.dyno.visitor import Tab, Visitor
 from tests.waiting import until
 
-PAGES = ("/", "/data", "/explore", "/runs", "/several", "/settings", "/rfm", "/battery", "/nowhere")
+PAGES = ("/", "/data", "/explore", "/tables", "/runs", "/several", "/settings", "/rfm", "/battery", "/nowhere")
 SPARED = ("/assets/", "/_dash-component-suites/")  # what a page loads beside its words
 
 

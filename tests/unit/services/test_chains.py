@@ -78,7 +78,7 @@ def test_parts_run_one_after_another_and_one_that_fails_stops_none(
     assert times == sorted(times)
     assert {each.said["chain"] for each in caplog.records} == {chain.id}  # type: ignore[attr-defined]
     assert ran[0].params["item"] == "item"
-    assert ran[0].notes == ("item is “item”, proposed by its name and type.",)
+    assert ran[0].notes == ("item is “item”, by the roles of the table.",)
 
 
 def test_it_comes_as_a_whole_before_who_asks_later_and_says_what_is_next(stage: Stage) -> None:

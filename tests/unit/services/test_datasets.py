@@ -155,3 +155,34 @@ def test_a_name_and_a_description_are_kept_and_nothing_else_changes(workspace: W
     with pytest.raises(NotFound):
         datasets.describe(workspace, new_id(), "x")
     assert datasets.about(workspace, one) == before | said
+
+
+def test_roles_are_kept_for_every_analysis_and_none_is_a_choice(workspace: Workspace) -> None:
+    orders = put(workspace, "orders.csv", 1)
+    assert datasets.assign(workspace, orders, {"amount": "n", "item": "item", "date": ""}) == {
+        "amount": "n",
+        "item": "item",
+    }
+    known = datasets.about(workspace, orders)
+    assert (known["roles"], known["name"], known["rows"]) == ({"amount": "n", "item": "item"}, "orders.csv", 1)
+    assert datasets.assign(workspace, orders, {}) == {}
+    assert datasets.about(workspace, orders)["roles"] == {}
+
+
+@pytest.mark.parametrize(
+    ("role", "column", "said"),
+    [
+        ("king", "n", "There is no role “king”. There are: customer, date"),
+        ("date", "n", "“n” cannot be the date. These columns can: none of this table."),
+        ("amount", "item", "“item” cannot be the amount. These columns can: n."),
+        ("amount", "gone", "“gone” cannot be the amount. These columns can: n."),
+        ("amount", ["n"], "cannot be the amount"),
+    ],
+)
+def test_a_role_is_refused_what_cannot_play_it(workspace: Workspace, role: str, column: str, said: str) -> None:
+    orders = put(workspace, "orders.csv", 1)
+    datasets.assign(workspace, orders, {"amount": "n"})
+    with pytest.raises(ParamError, match=said) as refused:
+        datasets.assign(workspace, orders, {role: column})
+    assert refused.value.field == role
+    assert datasets.about(workspace, orders)["roles"] == {"amount": "n"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.roles import ROLES, propose, words
+from services.roles import ROLES, fitting, propose, words
 from services.schema import ColumnType, Kind, Schema
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
@@ -198,3 +198,15 @@ def test_no_columns_no_roles() -> None:
 
 def test_only_known_roles_are_proposed() -> None:
     assert {role for columns, _ in SHOPS.values() for role in proposed(**columns)} <= set(ROLES)
+
+
+def test_only_columns_of_a_fitting_type_are_offered_and_any_for_the_target() -> None:
+    kinds: dict[str, Kind] = {"id": "identifier", "day": "date", "paid": "decimal", "pieces": "integer", "ok": "flag"}
+    table = Schema(tuple(ColumnType(name=name, kind=kind, sql="") for name, kind in kinds.items()))
+    assert fitting("date", table) == ["day"]
+    assert fitting("amount", table) == ["paid", "pieces"]
+    assert fitting("customer", table) == ["id", "pieces"]
+    assert fitting("target", table) == list(kinds)
+    assert all(
+        propose(table).get(role, name) in fitting(role, table) for role in ROLES for name in fitting(role, table)
+    )
