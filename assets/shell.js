@@ -554,12 +554,12 @@
     if (button.copied) return;
     button.copied = true;
     try {
-      await navigator.clipboard.writeText(location.href);
+      await navigator.clipboard.writeText(button.dataset.copyLink || location.href);
       label.textContent = "Copied";
       byId("said").textContent = "Link copied";
     } catch {
       /* No clipboard outside https: the address bar has it. */
-      label.textContent = "Copy it from the address bar";
+      label.textContent = button.dataset.copyLink ? "Select and copy it" : "Copy it from the address bar";
     }
     setTimeout(() => {
       label.textContent = before;

@@ -11,7 +11,7 @@ from typing import Any
 from flask import current_app, request, session
 from flask_caching import Cache
 
-from services import visitors
+from services import sharing, visitors
 from services.jobs.engine import Engine
 from services.memory import History, Limit
 from services.reader import Reader
@@ -47,6 +47,8 @@ def house() -> House:
 
 def workspace() -> Workspace:
     """The workspace of who asks: named by the signed cookie, made at the first visit."""
+    if "link" in session and not sharing.holds(house().home, session["link"], session.get("visitor")):
+        leave()
     visitor = session.get("visitor")
     if not is_id(visitor):
         visitor = session["visitor"] = new_id()
@@ -56,6 +58,12 @@ def workspace() -> Workspace:
     here = house().home.workspace(visitor)
     visitors.touch(here, time.time())
     return here
+
+
+def leave() -> None:
+    """Go from the workspace of a link back to the browser's own."""
+    session.pop("link", None)
+    session["visitor"] = session.pop("own", None) or new_id()
 
 
 def is_refused() -> bool:

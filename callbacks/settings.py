@@ -11,6 +11,7 @@ from dash import ALL, Dash, Input, Output, ctx, html, no_update
 from dash.exceptions import PreventUpdate
 from flask import session
 
+from callbacks import sharing
 from callbacks.house import house, workspace
 from layouts import ids
 from layouts.pages import settings
@@ -49,7 +50,7 @@ def register(app: Dash) -> None:
 def _page(**_: Any) -> html.Div:
     here = house()
     extent, days = visitors.extent(here.engine, workspace()), here.settings.keep_days
-    return settings.page(extent, days, limits(here.settings), is_ephemeral=here.is_ephemeral)
+    return settings.page(extent, days, limits(here.settings), sharing.section(), is_ephemeral=here.is_ephemeral)
 
 
 def limits(said: Any) -> list[tuple[str, str, str]]:

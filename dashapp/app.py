@@ -36,6 +36,7 @@ from callbacks import (
     pulse,
     roles,
     running,
+    sharing,
     tables,
     types,
 )
@@ -119,10 +120,10 @@ def create_app(settings: Settings) -> Dash:
     app.layout = _layout
     for part in (
         home_page, intake, profile, roles, types, analyses, explore, grids, running, exports, my_runs, chains, tables,
-        settings_page,
+        sharing, settings_page,
     ):  # fmt: skip
         part.register(app)
-    for part in (explore, types, pulse, files, incoming, my_runs, health):
+    for part in (explore, sharing, types, pulse, files, incoming, my_runs, health):
         server.register_blueprint(part.routes)
     _answer_errors(server)
     _refuse_foreigners(server)

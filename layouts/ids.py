@@ -268,3 +268,19 @@ def compare(dataset: Any) -> dict[str, Any]:
 def edit(dataset: Any) -> dict[str, Any]:
     """What opens the form that names a table."""
     return {"type": "edit", "dataset": dataset}
+
+
+# Links to a workspace.
+def shared(at: Any = "settings") -> dict[str, Any]:
+    """Div: the links there are, and the one made just now; it is there only on Settings, hence `at`, to be ALL."""
+    return {"type": "shared", "at": at}
+
+
+def share(does: Any, of: Any) -> dict[str, Any]:
+    """What makes a link, withdraws one, or goes back from the workspace of one."""
+    return {"type": "share", "does": does, "of": of}
+
+
+def enter(token: Any) -> dict[str, Any]:
+    """What opens the workspace of a link."""
+    return {"type": "enter", "token": token}

@@ -8,7 +8,7 @@ import shutil
 import time
 from dataclasses import dataclass
 
-from services import datasets, eviction, runs
+from services import datasets, eviction, runs, sharing
 from services.errors import NotFound
 from services.jobs import lanes
 from services.jobs.engine import Engine
@@ -49,6 +49,7 @@ def delete_everything(engine: Engine, workspace: Workspace, *, within: float = 1
     same, from a request on its way, is removed again. Both for at most `within` seconds.
     """
     end = time.monotonic() + within
+    sharing.withdraw_all(engine.home, workspace)
     while True:
         for job in engine.mine(workspace):
             if job.is_live:

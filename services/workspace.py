@@ -2,7 +2,7 @@
 
     DATA_DIR/                             0700
       secret_key                          signs cookies (0600)
-      server/                             locks, the queue's index, who serves, what runs took, caches
+      server/                             locks, the queue's index, who serves, what runs took, caches, links
       visitors/<visitor>/
         workspace.json                    which dataset is open
         runs.json                         what the visitor noted about runs: names, deleted, seen

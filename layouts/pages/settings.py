@@ -12,8 +12,18 @@ from layouts.icons import icon
 from services.visitors import Extent
 
 
-def page(extent: Extent, days: int, limits: Sequence[tuple[str, str, str]], *, is_ephemeral: bool = False) -> html.Div:
-    """Lay out the page; `limits` is name, value and help of each setting, `is_ephemeral` a disk that does not last."""
+def page(
+    extent: Extent,
+    days: int,
+    limits: Sequence[tuple[str, str, str]],
+    shared: Sequence[Component] = (),
+    *,
+    is_ephemeral: bool = False,
+) -> html.Div:
+    """Lay out the page; `limits` is name, value and help of each setting, `is_ephemeral` a disk that does not last.
+
+    `shared` is the section of links to the workspace.
+    """
     return blocks.page(
         blocks.header("Settings", "What is stored for you on this server, and what it allows."),
         blocks.section(
@@ -31,6 +41,11 @@ def page(extent: Extent, days: int, limits: Sequence[tuple[str, str, str]], *, i
             ),
             html.P(states.NOT_LASTING, className="about") if is_ephemeral else None,
             html.Div(ask(), id=ids.DELETING, className="deleting", **{"aria-live": "polite"}),
+        ),
+        blocks.section(
+            blocks.heading("In another browser"),
+            html.Div(list(shared), id=ids.shared(), className="shared"),
+            id="links",
         ),
         blocks.section(
             blocks.heading("This server", "set where it is started, by these environment variables"),

@@ -96,13 +96,16 @@ def _take_in(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: i
         if "upload" in job.params:  # it will be no table the next time either
             shutil.rmtree(workspace.upload(job.params["upload"]), ignore_errors=True)
         raise
+    # Roles that were given before hold as far as their columns can play them yet.
+    given = before.pop("roles", {}).items()
+    played = {role: column for role, column in given if column in roles.fitting(role, said.schema)}
     known = {
         **said.as_json(),
         "columns": said.schema.as_json(),
         "version": 1,
         **before,
         "made": time.time(),
-        "roles": roles.propose(said.schema),
+        "roles": roles.propose(said.schema) | played,
         "on_disk": (made / "data_full.parquet").stat().st_size,
     }
     known |= _keep_original(job, workspace, source, made, said.source)
@@ -143,7 +146,7 @@ def _source(job: Record, workspace: Workspace, spill: Path, say: Say) -> tuple[P
         packed, source = source, spill / "original"
         with gzip.open(packed) as file, open(source, "wb") as out:
             shutil.copyfileobj(file, out, 1 << 20)
-    kept = {key: known[key] for key in ("name", "description") if key in known}
+    kept = {key: known[key] for key in ("name", "description", "roles") if key in known}
     is_draft = known.get("draft", False)
     return source, {**kept, "draft": is_draft, "version": known.get("version", 1) + (not is_draft)}
 

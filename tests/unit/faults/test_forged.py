@@ -32,6 +32,7 @@ ROUTES = {
     ("POST", "/_uploads/<upload>/read"): (("{upload}",), {}),
     ("GET", "/_files/<key>/<name>"): (("{answer}", "{export}"), {}),
     ("GET", "/_explore/<dataset>/chart.csv"): (("{dataset}",), {}),
+    ("GET", "/w/<token>"): (("{dataset}",), {}),
     ("GET", "/_reading/<dataset>.json"): (("{dataset}",), {}),
     ("GET", "/_rejects/<dataset>.csv"): (("{dataset}",), {}),
     ("POST", "/_jobs/<job>/cancel"): (("{done}",), {}),

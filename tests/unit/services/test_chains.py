@@ -76,7 +76,7 @@ def test_parts_run_one_after_another_and_one_that_fails_stops_none(
     assert [(job.chain, job.part, job.parts) for job in ran] == [(chain.id, place, 4) for place in range(1, 5)]
     times = [time for job in ran for time in (job.started or 0, job.ended or 0)]
     assert times == sorted(times)
-    assert {each.said["chain"] for each in caplog.records} == {chain.id}  # type: ignore[attr-defined]
+    assert {each.said["chain"] for each in caplog.records if hasattr(each, "said")} == {chain.id}  # type: ignore[attr-defined]
     assert ran[0].params["item"] == "item"
     assert ran[0].notes == ("item is “item”, by the roles of the table.",)
 
