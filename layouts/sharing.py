@@ -19,7 +19,7 @@ def section(
     """The links of a workspace; `address` is one that was made just now, and is told once."""
     parts: list[Component | None] = [
         html.P(
-            "A link opens this workspace in another browser, such as your telephone's. Who has it sees all of your "
+            "A link opens this workspace in another browser, such as your telephone’s. Who has it sees all of your "
             "tables and answers, and can change them: treat it like a password. It holds until you withdraw it.",
             className="about",
         ),
