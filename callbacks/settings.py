@@ -12,7 +12,7 @@ from dash.exceptions import PreventUpdate
 from flask import session
 
 from callbacks import sharing
-from callbacks.house import house, workspace
+from callbacks.house import house, leave, workspace
 from layouts import ids
 from layouts.pages import settings
 from services import visitors
@@ -42,7 +42,10 @@ def register(app: Dash) -> None:
                 house().views.clear()  # views of results, drawn for this visitor among others
                 if not gone:
                     return settings.left_over(), no_update
-                session.clear()
+                if "link" in session:  # it was another browser's: this one has its own yet
+                    leave()
+                else:
+                    session.clear()
                 return no_update, "/?deleted=1"
         return settings.ask(again=True), no_update
 

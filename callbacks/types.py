@@ -67,7 +67,7 @@ def register(app: Dash) -> None:
         given = [(each["id"], each.get("value")) for group in ctx.inputs_list for each in group]
         used = readings.used(known)
         try:
-            reading = _reading(given, review, readings.chosen(here, known))
+            reading = _reading(given, known, review, readings.chosen(here, known))
             readings.choose(here, known, reading)
         except ParamError as error:
             at = [error.field == name for name in names]
@@ -213,14 +213,17 @@ def _loaded(text: str) -> Reading:
         raise ParamError("This is no file of reading choices. Choose one that was saved on the Types page.") from None
 
 
-def _reading(given: list[tuple[dict[str, Any], Any]], review: dict[str, Any], before: Reading) -> Reading:
+def _reading(
+    given: list[tuple[dict[str, Any], Any]], known: dict[str, Any], review: dict[str, Any], before: Reading
+) -> Reading:
     """The choices as the controls of the page show them; columns that are not on it keep theirs."""
     columns = review["columns"]
     chosen = {column["from"]: before.of(column["from"]) for column in columns}
     whole: dict[str, Any] = {}
     for of, value in given:
         if of["type"] == "read-as":
-            whole[of["what"]] = _whole(of["what"], value)
+            is_as_found = getattr(before, of["what"]) is None and value == types.part(known, of["what"])
+            whole[of["what"]] = None if is_as_found else _whole(of["what"], value)
             continue
         column = columns[of["place"]]
         source = column["from"]

@@ -189,13 +189,24 @@ def _whole_file(known: Mapping[str, Any], review: Mapping[str, Any], chosen: Rea
         )  # fmt: skip
         hint = "Empty: it is found out. 0: the file has no line of names."
         fields.append(_slot("header", controls.field("Line of the names", line, hint=hint)))
-    source = known.get("source") or {}
-    for what, several, label in (("sheet", "sheets", "Sheet"), ("member", "members", "File in the archive")):
-        if len(source.get(several, ())) > 1:
-            choose(what, label, {each: each for each in source[several]}, getattr(chosen, what) or source[what])
+    for what, label in (("sheet", "Sheet"), ("member", "File in the archive")):
+        several = parts(known, what)
+        if len(several) > 1:
+            choose(what, label, {each: each for each in several}, getattr(chosen, what) or part(known, what))
     if not fields:
         return None
     return cards.menu("Change reading", "sliders-horizontal", [html.Div(fields, className="menu-form")])
+
+
+def parts(known: Mapping[str, Any], what: str) -> Sequence[str]:
+    """The sheets, or the members of an archive, that a dataset's file has."""
+    return (known.get("source") or {}).get(f"{what}s", ())
+
+
+def part(known: Mapping[str, Any], what: str) -> str:
+    """The one of them that was read."""
+    read = (known.get("source") or {}).get(what, "")
+    return next((each for each in parts(known, what) if each == read or each.endswith(f"/{read}")), read)
 
 
 def _slot(name: str, field: Component) -> html.Div:
