@@ -78,7 +78,7 @@ window.dash_clientside.datainsights = {
         }
         const [{ prop_id: changed }] = callback_context.triggered;
         const { rows } = JSON.parse(changed.slice(0, changed.lastIndexOf(".")));
-        return [String(rows), (before || 0) + 1];
+        return [rows ? String(rows) : "", (before || 0) + 1]; // none: all of them
     },
 
     /* What was wrong with an answer is forgotten when it is given anew. */

@@ -18,7 +18,7 @@ from callbacks.house import House, house, workspace
 from callbacks.intake import look
 from layouts import analysis_page, blocks, controls, ids, places, runs, states, theme, words
 from layouts.pages import data
-from services import datasets, params, preflight, results
+from services import datasets, params, preflight, results, sampling
 from services import runs as past
 from services.analysis import Analysis, Shape, find, find_all
 from services.errors import Evicted, Expected, NotFound, ParamError
@@ -70,7 +70,7 @@ def page(
             followed = newest.record
     so_far = _stored(f"{followed.key}.{followed.partial}") if followed is not None and followed.partial else None
     schema = datasets.schema(known)
-    values = params.propose(analysis.params, schema, known["roles"])
+    values = params.propose(analysis.params, schema, known["roles"], sampling.proposed(known))
     control = {"action": "attach", "slug": slug, "dataset": known["id"]}
     if stored is not None:
         values = dict(stored.about["params"])

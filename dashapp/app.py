@@ -36,6 +36,7 @@ from callbacks import (
     pulse,
     roles,
     running,
+    sampling,
     sharing,
     tables,
     types,
@@ -119,8 +120,8 @@ def create_app(settings: Settings) -> Dash:
     )
     app.layout = _layout
     for part in (
-        home_page, intake, profile, roles, types, analyses, explore, grids, running, exports, my_runs, chains, tables,
-        sharing, settings_page,
+        home_page, intake, profile, roles, sampling, types, analyses, explore, grids, running, exports, my_runs,
+        chains, tables, sharing, settings_page,
     ):  # fmt: skip
         part.register(app)
     for part in (explore, sharing, types, pulse, files, incoming, my_runs, health):

@@ -99,7 +99,9 @@ def provenance(result: StoredResult, asked_at: str) -> html.Div:
     badge = blocks.badge(f"All {words.count(total)} rows", "rows") if every else blocks.badge(
         f"{words.count(used)} of {words.count(total)} rows", "sample"
     )  # fmt: skip
-    parts: list[Any] = [badge, f"{asked_at}, in {words.duration(about['seconds'])}"]
+    whole = html.Button("Use all rows", id=ids.use_rows(0), className="text-link", type="button")
+    samples = not every and about["params"].get("sample_rows") is not None
+    parts: list[Any] = [badge, *([whole] if samples else []), f"{asked_at}, in {words.duration(about['seconds'])}"]
     notes = len(result.notes)
     if notes:
         said = words.plural(notes, "caveat")

@@ -284,3 +284,8 @@ def share(does: Any, of: Any) -> dict[str, Any]:
 def enter(token: Any) -> dict[str, Any]:
     """What opens the workspace of a link."""
     return {"type": "enter", "token": token}
+
+
+def sampled(dataset: Any, what: Any) -> dict[str, Any]:
+    """The sample of a dataset: rows, by, seed, and what is said of it."""
+    return {"type": "sampled", "dataset": dataset, "what": what}

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from services import datasets, params, results, room
+from services import datasets, params, results, room, sampling
 from services.analysis import find as find_analysis
 from services.errors import Expected, NotFound, ParamError
 from services.jobs.engine import Engine
@@ -24,6 +24,7 @@ from services.workspace import Workspace, is_id, new_id, read_json, write_json
 MOST_KEPT = 50  # chains of a visitor that are remembered
 REMOVED = "removed"  # the state of a part whose run and answer are gone
 
+_SAMPLE = frozenset({"sample_rows", "sample_by", "seed"})
 _ENDINGS = ("done", "failed", "killed", "interrupted", "cancelled", REMOVED)
 
 
@@ -87,13 +88,15 @@ def question(slug: str, dataset: Mapping[str, Any]) -> tuple[Any, dict[str, str]
         Something must be chosen first.
     """
     declared, schema = find_analysis(slug).params, datasets.schema(dataset)
-    proposed = params.propose(declared, schema, dataset["roles"])
+    proposed = params.propose(declared, schema, dataset["roles"], sampling.proposed(dataset))
     return params.parse(declared, proposed, schema), proposed
 
 
 def notes(proposed: Mapping[str, str]) -> tuple[str, ...]:
     """What an answer says of the columns that nobody chose for it."""
-    return tuple(f"{name} is “{column}”, by the roles of the table." for name, column in proposed.items())
+    return tuple(
+        f"{name} is “{column}”, by the roles of the table." for name, column in proposed.items() if name not in _SAMPLE
+    )
 
 
 def answer(workspace: Workspace, slug: str, dataset: str, parsed: Any) -> results.StoredResult | None:

@@ -154,9 +154,15 @@ def fields(params: type) -> tuple[Field, ...]:
     return tuple(found)
 
 
-def propose(params: type, schema: Schema, roles: Mapping[str, str]) -> dict[str, str]:
-    """The columns that the table's roles suggest for the fields of `params`."""
-    found = {}
+def propose(
+    params: type, schema: Schema, roles: Mapping[str, str], sample: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What the table suggests for the fields of `params`: columns by their roles, and the sample of its rows.
+
+    `sample` counts only where `params` has rows to hold, a field `sample_rows`.
+    """
+    names = {each.name for each in fields(params)}
+    found = {name: value for name, value in (sample or {}).items() if name in names} if "sample_rows" in names else {}
     for each in fields(params):
         if isinstance(each.kind, Column) and each.kind.role in roles and not each.kind.many:
             name = roles[each.kind.role]

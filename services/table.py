@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import uuid
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,10 +40,14 @@ _VALUE = re.compile(r"\$(\w+)")
 
 @dataclass(frozen=True)
 class Sample:
-    """How many rows, drawn with which seed: the same rows every time."""
+    """How many rows, drawn with which seed: the same rows every time.
+
+    With `by`, every value of that column (missing is one) has its share of them, by largest remainder.
+    """
 
     rows: int
     seed: int = 0
+    by: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,13 +98,23 @@ class Columns:
         wanted = ", ".join(duck.quote(self._known(name)) for name in columns)
         if sample is None or sample.rows >= self.rows:
             return self.query("SELECT {columns} FROM rows", columns=columns)
-        chosen = (
-            f"SELECT file_row_number AS r FROM {source} "
-            f"ORDER BY hash(file_row_number, {int(sample.seed)}), file_row_number LIMIT {int(sample.rows)}"
-        )
+        order = f"hash(file_row_number, {int(sample.seed)}), file_row_number"
+        chosen = f"SELECT file_row_number AS r FROM {source} ORDER BY {order} LIMIT {int(sample.rows)}"
+        values: list[Any] = []
         with self._opened() as con:
+            if sample.by is not None:
+                by = f"{duck.quote(self._known(sample.by))}::VARCHAR"
+                groups = con.execute(f"SELECT {by}, count(*) FROM {source} GROUP BY ALL ORDER BY ALL").fetchall()
+                shares = shared([many for _, many in groups], sample.rows)
+                values = [[group for group, _ in groups], shares]
+                chosen = (
+                    "WITH shares AS (SELECT unnest(?::VARCHAR[]) AS g, unnest(?::BIGINT[]) AS most), "
+                    f"ranked AS (SELECT file_row_number AS r, {by} AS g, "
+                    f"row_number() OVER (PARTITION BY {by} ORDER BY {order}) AS k FROM {source}) "
+                    "SELECT r FROM ranked JOIN shares ON ranked.g IS NOT DISTINCT FROM shares.g WHERE k <= most"
+                )
             return con.execute(
-                f"SELECT {wanted} FROM {source} WHERE file_row_number IN ({chosen}) ORDER BY file_row_number"
+                f"SELECT {wanted} FROM {source} WHERE file_row_number IN ({chosen}) ORDER BY file_row_number", values
             ).df()
 
     @contextmanager
@@ -230,6 +244,17 @@ class Table(Columns):
         )
         weakref.finalize(table, shutil.rmtree, folder, ignore_errors=True)
         return table
+
+
+def shared(sizes: Sequence[int], rows: int) -> list[int]:
+    """How many of `rows` each group of `sizes` has: its share rounded down, what is left by largest remainder."""
+    whole = sum(sizes)
+    exact = [rows * size / whole for size in sizes]
+    shares = [int(each) for each in exact]
+    by_rest = sorted(range(len(sizes)), key=lambda at: (shares[at] - exact[at], at))
+    for at in by_rest[: rows - sum(shares)]:
+        shares[at] += 1
+    return shares
 
 
 def write(frame: DataFrame, path: Path, spill: Path | None = None) -> None:

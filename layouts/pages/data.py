@@ -8,7 +8,21 @@ from typing import Any
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from layouts import blocks, cards, charts, controls, data_tabs, findings, ids, relations, runs, states, tables, words
+from layouts import (
+    blocks,
+    cards,
+    charts,
+    controls,
+    data_tabs,
+    findings,
+    ids,
+    relations,
+    runs,
+    sampling,
+    states,
+    tables,
+    words,
+)
 from layouts.column_panel import ICONS, KINDS, different, value
 from layouts.icons import icon
 from layouts.pages.home import intake, sample_table
@@ -17,6 +31,7 @@ from services import datasets
 from services.alerts import Alert
 from services.quality import Quality
 from services.samples import Sample
+from services.sampling import OFFERED, strata
 
 _MANY_COLUMNS = 30
 
@@ -97,6 +112,9 @@ def page(
             _columns(figures),
         ),
         html.Section(roles_section(known), id=ids.ROLES, className="section"),
+        html.Section(sampling.section(known, strata(known, figures)), id="sample", className="section")
+        if known["rows"] > OFFERED
+        else None,
         relations.missing_together(figures),
         relations.correlations(known["id"], figures),
         blocks.caveats(notes) if notes else None,

@@ -19,6 +19,7 @@ class HoldsParams:
 
     item: Annotated[str, Column("Item", role="item")]
     sample_rows: Annotated[int | None, Number("Rows", low=100, high=10_000_000, help="Empty: all of them.")] = None
+    sample_by: Annotated[str | None, Column("A share of each", kind="text")] = None
     takes: Annotated[int, Number("KB that a row takes besides", low=0, high=1_000)] = 0
     seed: Annotated[int, Number("Seed", low=0, high=999_999)] = 0
 
@@ -26,7 +27,7 @@ class HoldsParams:
 def run(table: Table, params: HoldsParams, job: Job) -> Result:
     """Count the distinct items among the rows held."""
     job.report(0, 1, "Holding rows")
-    sample = None if params.sample_rows is None else Sample(params.sample_rows, params.seed)
+    sample = None if params.sample_rows is None else Sample(params.sample_rows, params.seed, params.sample_by)
     frame = table.frame([params.item], sample)
     held = [b"x" * (params.takes << 10) for _ in range(len(frame))] if params.takes else []
     counted = frame[params.item].value_counts().rename_axis("item").reset_index(name="n").sort_values(["n", "item"])
