@@ -256,7 +256,8 @@ def _tails(column: Mapping[str, Any]) -> Iterator[Alert]:
 
 
 def _stand_ins(column: Mapping[str, Any]) -> Iterator[Alert]:
-    name, found = column["name"], column.get("placeholders") or []
+    # Where it is all there is, the column is told to be constant.
+    name, found = column["name"], (column.get("placeholders") or []) if column["distinct"] > 1 else []
     if not found:
         return
     number, values = sum(times for _, times in found), [value for value, _ in found]

@@ -193,14 +193,12 @@ def _moments(
 
 
 def _no_numbers(scale: Scale, low: Any, high: Any) -> list[list[Any]]:
-    """Values such as -999 that lie apart from all others, and how often each is there."""
-    ends = [float(end) for end in (low, high) if end in NOTHING]
-    if not ends or low == high:
-        return []
+    """Values such as -999 that lie apart from all others, or are all there is, and how often each is there."""
     found = []
-    for end in ends:
+    for end in dict.fromkeys(float(end) for end in (low, high) if end in NOTHING):
         count, least, most = scale.without(end)
         if least is None:
+            found.append([int(end), count])
             continue
         least, most = float(least), float(most)
         apart = least - end if end < least else end - most
@@ -211,14 +209,14 @@ def _no_numbers(scale: Scale, low: Any, high: Any) -> list[list[Any]]:
 
 
 def _no_days(scale: Scale, low: int, high: int, days: bool) -> list[list[Any]]:
-    """Days such as 1970-01-01 that lie a year and more apart from all others, and how often each is there."""
+    """Days such as 1970-01-01 that lie a year and more apart from all others, or are all there is, and how often."""
     found = []
     for end in dict.fromkeys((low, high)):
         day = EPOCH + timedelta(microseconds=end)
-        if low == high or day.date() not in NO_DAYS or day.time().isoformat() != "00:00:00":
+        if day.date() not in NO_DAYS or day.time().isoformat() != "00:00:00":
             continue
         count, least, most = scale.without(end)
-        if least is not None and (least - end if end < least else end - most) > 366 * DAY:
+        if least is None or (least - end if end < least else end - most) > 366 * DAY:
             found.append([_iso(end, days), count])
     return found
 

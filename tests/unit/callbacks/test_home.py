@@ -50,12 +50,12 @@ def test_a_role_that_is_changed_changes_what_is_ready(client: FlaskClient, works
     assert choose(client, new_id(), roles).count("does not exist any more") == 1
 
 
-def test_what_no_column_can_say_is_left_to_its_page(client: FlaskClient, workspace: Workspace) -> None:
+def test_what_no_column_can_say_is_named_all_the_same(client: FlaskClient, workspace: Workspace) -> None:
     known = stock(workspace, FRAME.drop(columns="order_date"))
     with client.application.test_request_context("/"):
         session["visitor"] = workspace.visitor
         (rfm,) = [made for made in offers.each(known) if made.slug == "rfm"]
-    assert (rfm.lacks, rfm.missing.partition(":")[0]) == ([], "Date")
+    assert (rfm.lacks, rfm.missing.partition(":")[0]) == (["date"], "Date")
 
 
 def test_a_click_asks_a_second_one_goes_to_the_same_run_and_a_third_to_its_answer(

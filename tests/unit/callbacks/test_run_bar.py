@@ -170,7 +170,11 @@ def test_what_is_missing_is_asked_for_and_what_is_wrong_is_said(bar: Callable[..
 
 
 def test_an_answer_of_another_sample_is_said_in_words(bar: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
-    about = {"params": {"item": "item", "sample_rows": None, "seed": 0, "takes": 0}, "made": time.time(), "tables": {}}
+    about = {
+        "params": {"item": "item", "sample_by": None, "sample_rows": None, "seed": 0, "takes": 0},
+        "made": time.time(),
+        "tables": {},
+    }
     shown = StoredResult(tmp_path, about)
     assert bar(430, shown=shown)["buttons"] == {"Up to date": ids.RUN}
     assert bar(430, shown=shown, sample_rows="50000")["line"].startswith("The answer shown is for all rows. About ")

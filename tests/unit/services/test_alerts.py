@@ -209,6 +209,13 @@ def table_of(cells: list[tuple[str | None, float | None]]) -> pd.DataFrame:
     ).astype({"size": "float64"})
 
 
+def test_a_stand_in_counts_the_same_when_it_is_all_there_is() -> None:
+    """Else a cell that is filled would show the others for what they are, and the quality would fall."""
+    assert score(table_of([("Lund", None), ("Lund", -999.0), ("lund", -999.0)])) <= score(
+        table_of([("Lund", 77.25), ("Lund", -999.0), ("lund", -999.0)])
+    )
+
+
 @settings(max_examples=8, deadline=None)
 @given(_CELLS, st.data())
 def test_taking_a_defect_away_never_lowers_the_quality(
