@@ -16,7 +16,7 @@ from tests.dyno.dyno import Dyno
 from tests.dyno.journey import IDLE_MB, LIMIT_MB
 from tests.dyno.visitor import Tab, Visitor
 
-JOBS, ALL_JOBS = 60, 200  # in the tests, and in `make proof`
+JOBS, ALL_JOBS = 30, 200  # in the tests, and in `make proof`
 TABS = 3  # what one visitor may have waiting
 GROWTH_MB = 10
 # What the server's eight threads still open when more of them are busy at once than before: a
