@@ -73,9 +73,9 @@ window.dash_clientside.datainsights = {
     /* The sample that fits: its size goes into the form, and Run is clicked. */
     use_rows(clicks, before) {
         const { no_update, callback_context } = window.dash_clientside;
-        const [{ prop_id: changed, value }] = callback_context.triggered;
+        const { prop_id: changed, value } = callback_context.triggered[0] ?? {};
         if (!clicks.some(Boolean) || !value) {
-            return [no_update, no_update]; // a button that just appeared
+            return [no_update, no_update]; // buttons that appeared or went
         }
         const { rows } = JSON.parse(changed.slice(0, changed.lastIndexOf(".")));
         return [rows ? String(rows) : "", (before || 0) + 1]; // none: all of them

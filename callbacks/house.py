@@ -55,9 +55,18 @@ def workspace() -> Workspace:
         session.permanent = True
         if NAME in request.cookies:  # it named somebody once, and is not to be read any more
             house().refused.append(visitor)
+    now = time.time()
+    if session.get("day") != now // 86_400:  # the cookie is sent again only when it changes: see `create_app`
+        session["day"] = now // 86_400
     here = house().home.workspace(visitor)
-    visitors.touch(here, time.time())
+    for each in {visitor, session.get("own", visitor)}:  # what a guest has at home is kept as well
+        visitors.touch(house().home.workspace(each), now)
     return here
+
+
+def is_guest() -> bool:
+    """Whether who asks came to the workspace by a link: it is another browser's."""
+    return "link" in session
 
 
 def leave() -> None:

@@ -38,7 +38,7 @@ def offer(slug: str, known: dict[str, Any], free: float) -> Offer:
         slug=slug,
         title=analysis.title,
         place=place,
-        columns=[(labels[name], column) for name, column in proposed.items()],
+        columns=[(labels[name], column) for name, column in proposed.items() if name not in chains.SAMPLE],
         cost=cost,
         fits=cost.peak_mb <= free,
         answered=stored.about["made"] if stored is not None else None,

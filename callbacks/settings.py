@@ -12,7 +12,7 @@ from dash.exceptions import PreventUpdate
 from flask import session
 
 from callbacks import sharing
-from callbacks.house import house, leave, workspace
+from callbacks.house import house, is_guest, workspace
 from layouts import ids
 from layouts.pages import settings
 from services import visitors
@@ -30,7 +30,7 @@ def register(app: Dash) -> None:
     )
     def delete(clicks: list[int | None]) -> tuple[Any, Any]:
         """Ask once more, keep it, or delete everything and begin anew."""
-        if not any(clicks):
+        if not any(clicks) or is_guest():  # what a guest sees is not theirs to delete
             raise PreventUpdate
         here, engine = workspace(), house().engine
         match ctx.triggered_id["step"]:
@@ -42,10 +42,7 @@ def register(app: Dash) -> None:
                 house().views.clear()  # views of results, drawn for this visitor among others
                 if not gone:
                     return settings.left_over(), no_update
-                if "link" in session:  # it was another browser's: this one has its own yet
-                    leave()
-                else:
-                    session.clear()
+                session.clear()
                 return no_update, "/?deleted=1"
         return settings.ask(again=True), no_update
 
@@ -53,7 +50,9 @@ def register(app: Dash) -> None:
 def _page(**_: Any) -> html.Div:
     here = house()
     extent, days = visitors.extent(here.engine, workspace()), here.settings.keep_days
-    return settings.page(extent, days, limits(here.settings), sharing.section(), is_ephemeral=here.is_ephemeral)
+    return settings.page(
+        extent, days, limits(here.settings), sharing.section(), is_ephemeral=here.is_ephemeral, is_guest=is_guest()
+    )
 
 
 def limits(said: Any) -> list[tuple[str, str, str]]:

@@ -9,12 +9,12 @@ from dash import ALL, Dash, Input, Output, ctx, html, no_update
 from dash.exceptions import PreventUpdate
 from flask import Blueprint, current_app, request, session
 
-from callbacks.house import house, leave, workspace
+from callbacks.house import house, is_guest, leave, workspace
 from layouts import ids, runs, sharing
 from layouts.pages import home
 from services import datasets
 from services import sharing as links
-from services.errors import Expected, NotFound
+from services.errors import Expected, NotFound, ParamError
 
 routes = Blueprint("sharing", __name__)
 
@@ -38,9 +38,17 @@ def register(app: Dash) -> None:
         here = house()
         address, error = None, None
         try:
+            if (
+                is_guest() and ctx.triggered_id["does"] != "leave"
+            ):  # else a link of their own would outlive the one they have
+                raise ParamError(
+                    "Only the browser that a workspace began in makes and withdraws its links. Use that one."
+                )
             match ctx.triggered_id["does"]:
                 case "make":
-                    address = f"{request.host_url}w/{links.make(here.home, workspace())}"
+                    # The browser knows by which scheme it came; behind a proxy the server may not.
+                    site = (request.headers.get("Origin") or request.host_url).rstrip("/")
+                    address = f"{site}/w/{links.make(here.home, workspace())}"
                 case "withdraw":
                     links.withdraw(here.home, workspace(), str(ctx.triggered_id["of"]))
                 case "leave":
@@ -67,6 +75,7 @@ def register(app: Dash) -> None:
         session["own"] = session.get("own", own)
         session["visitor"], session["link"] = link.visitor, link.id
         session.permanent = True
+        links.use(house().home, link)
         return "/"
 
 
@@ -82,7 +91,7 @@ def arrive(token: str) -> Any:
 
 def section(address: str | None = None, error: str | None = None) -> list[Any]:
     """The links of this visitor's workspace, for Settings."""
-    return sharing.section(links.each(house().home, workspace()), address, error, is_guest="link" in session)
+    return sharing.section(links.each(house().home, workspace()), address, error, is_guest=is_guest())
 
 
 def _arrival(token: str | None = None, **_: Any) -> html.Div:

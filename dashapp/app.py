@@ -78,6 +78,8 @@ def create_app(settings: Settings) -> Dash:
         SECRET_KEY=settings.secret_key or home.secret_key(),
         MAX_CONTENT_LENGTH=MOST_BODY,
         PERMANENT_SESSION_LIFETIME=timedelta(days=30),
+        # An answer that comes late would bring back who the visitor was when it was asked: it carries no cookie.
+        SESSION_REFRESH_EACH_REQUEST=False,
         SESSION_COOKIE_NAME=NAME,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",

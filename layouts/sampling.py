@@ -13,17 +13,18 @@ from layouts import blocks, controls, ids, words
 from layouts.icons import icon
 from services.sampling import LEAST, RECOMMENDED
 
+STEP = 1_000
 ALL = " "  # of the ways to draw: each row with the same chance
 
 
 def section(known: Mapping[str, Any], strata: Sequence[str]) -> list[Component]:
     """The choice for a table of many rows; `strata` are columns whose values can each have their share."""
     sample, rows = known.get("sample") or {}, known["rows"]
-    step = 10_000 if rows > 10 * LEAST else 1_000
-    shown = sample.get("rows", rows)
+    top = LEAST + -(-(rows - LEAST) // STEP) * STEP  # a whole step: else the last rows cannot be reached
+    shown = sample.get("rows", top)
     slider = dcc.Slider(
-        id=ids.sampled(known["id"], "rows"), min=LEAST, max=rows, step=step, value=shown,
-        marks={LEAST: words.short(LEAST), rows: "all"},
+        id=ids.sampled(known["id"], "rows"), min=LEAST, max=top, step=STEP, value=shown,
+        marks={LEAST: words.short(LEAST), top: "all"},
     )  # fmt: skip
     ways = [
         {"label": "By chance", "value": ALL},
@@ -37,7 +38,7 @@ def section(known: Mapping[str, Any], strata: Sequence[str]) -> list[Component]:
     advice = (
         "Recommended for a table of this length: such an analysis may not fit into memory with all rows."
         if rows > RECOMMENDED
-        else "All rows fit most analyses."
+        else "Fewer rows are answered sooner, and leave more memory."
     )
     return [
         blocks.heading("Rows used", "by analyses that hold rows in memory; all others always use every row"),

@@ -16,7 +16,16 @@ from services.sharing import Link
 def section(
     links: Sequence[Link], address: str | None = None, error: str | None = None, *, is_guest: bool
 ) -> list[Component]:
-    """The links of a workspace; `address` is one that was made just now, and is told once."""
+    """The links of a workspace; `address` is one that was made just now, and is told once. A guest has none to make."""
+    if is_guest:
+        return [
+            states.note(
+                "stale", "You came here by a link.",
+                "This workspace is another browser's: its links are made and withdrawn there. Your own is kept.",
+                [blocks.button("Go back to my own workspace", symbol="undo-2", id=ids.share("leave", ""))],
+            ),
+            *([states.note("failed", error)] if error else []),
+        ]  # fmt: skip
     parts: list[Component | None] = [
         html.P(
             "A link opens this workspace in another browser, such as your telephone’s. Who has it sees all of your "
@@ -29,17 +38,10 @@ def section(
         html.Div(
             [
                 blocks.button("Make a link", symbol="link", id=ids.share("make", "")),
-                blocks.button("Go back to my own workspace", symbol="undo-2", id=ids.share("leave", ""))
-                if is_guest
-                else None,
             ],
             className="actions",
         ),
     ]
-    if is_guest:
-        parts.insert(
-            0, states.note("stale", "You came here by a link.", "Your own workspace is kept: you can go back to it.")
-        )
     return [part for part in parts if part is not None]
 
 

@@ -24,7 +24,7 @@ from services.workspace import Workspace, is_id, new_id, read_json, write_json
 MOST_KEPT = 50  # chains of a visitor that are remembered
 REMOVED = "removed"  # the state of a part whose run and answer are gone
 
-_SAMPLE = frozenset({"sample_rows", "sample_by", "seed"})
+SAMPLE = frozenset({"sample_rows", "sample_by", "seed"})  # what a table's sample is, to an analysis that holds rows
 _ENDINGS = ("done", "failed", "killed", "interrupted", "cancelled", REMOVED)
 
 
@@ -95,7 +95,7 @@ def question(slug: str, dataset: Mapping[str, Any]) -> tuple[Any, dict[str, str]
 def notes(proposed: Mapping[str, str]) -> tuple[str, ...]:
     """What an answer says of the columns that nobody chose for it."""
     return tuple(
-        f"{name} is “{column}”, by the roles of the table." for name, column in proposed.items() if name not in _SAMPLE
+        f"{name} is “{column}”, by the roles of the table." for name, column in proposed.items() if name not in SAMPLE
     )
 
 

@@ -163,6 +163,9 @@ def propose(
     """
     names = {each.name for each in fields(params)}
     found = {name: value for name, value in (sample or {}).items() if name in names} if "sample_rows" in names else {}
+    held = next((each.kind for each in fields(params) if each.name == "sample_rows"), None)
+    if "sample_rows" in found and isinstance(held, Number):
+        found["sample_rows"] = int(min(found["sample_rows"], held.high))
     for each in fields(params):
         if isinstance(each.kind, Column) and each.kind.role in roles and not each.kind.many:
             name = roles[each.kind.role]

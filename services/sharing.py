@@ -97,6 +97,12 @@ def holds(home: Home, link: object, visitor: object) -> bool:
         return False
 
 
+def use(home: Home, link: Link) -> None:
+    """Note that somebody came by a link."""
+    with contextlib.suppress(FileNotFoundError):
+        os.utime(_place(home, link.id))
+
+
 def withdraw(home: Home, workspace: Workspace, link: str) -> None:
     """End a link of the workspace: browsers that came by it are out at their next request."""
     if _read(home, link).visitor != workspace.visitor:

@@ -19,10 +19,11 @@ def page(
     shared: Sequence[Component] = (),
     *,
     is_ephemeral: bool = False,
+    is_guest: bool = False,
 ) -> html.Div:
     """Lay out the page; `limits` is name, value and help of each setting, `is_ephemeral` a disk that does not last.
 
-    `shared` is the section of links to the workspace.
+    `shared` is the section of links to the workspace; a guest, who came by one, does not delete what is another's.
     """
     return blocks.page(
         blocks.header("Settings", "What is stored for you on this server, and what it allows."),
@@ -35,12 +36,12 @@ def page(
                 blocks.fact("Kept", words.plural(days, "day"), "after last use"),
             ),
             html.P(
-                "Stored on this server for this browser only: who has no cookie of yours cannot see it. "
+                "Stored on this server, and seen only by this browser and by those that came by a link of yours. "
                 "Nothing is sent elsewhere.",
                 className="about",
             ),
             html.P(states.NOT_LASTING, className="about") if is_ephemeral else None,
-            html.Div(ask(), id=ids.DELETING, className="deleting", **{"aria-live": "polite"}),
+            html.Div(None if is_guest else ask(), id=ids.DELETING, className="deleting", **{"aria-live": "polite"}),
         ),
         blocks.section(
             blocks.heading("In another browser"),

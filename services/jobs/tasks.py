@@ -99,6 +99,9 @@ def _take_in(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: i
     # Roles that were given before hold as far as their columns can play them yet.
     given = before.pop("roles", {}).items()
     played = {role: column for role, column in given if column in roles.fitting(role, said.schema)}
+    sample = before.get("sample") or {}
+    if sample and (sample["rows"] >= said.rows or sample["by"] not in {None, *said.schema.names}):
+        del before["sample"]  # it cannot be drawn of what the table is now
     known = {
         **said.as_json(),
         "columns": said.schema.as_json(),
@@ -146,7 +149,7 @@ def _source(job: Record, workspace: Workspace, spill: Path, say: Say) -> tuple[P
         packed, source = source, spill / "original"
         with gzip.open(packed) as file, open(source, "wb") as out:
             shutil.copyfileobj(file, out, 1 << 20)
-    kept = {key: known[key] for key in ("name", "description", "roles") if key in known}
+    kept = {key: known[key] for key in ("name", "description", "roles", "sample") if key in known}
     is_draft = known.get("draft", False)
     return source, {**kept, "draft": is_draft, "version": known.get("version", 1) + (not is_draft)}
 

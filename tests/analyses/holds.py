@@ -19,7 +19,7 @@ class HoldsParams:
 
     item: Annotated[str, Column("Item", role="item")]
     sample_rows: Annotated[int | None, Number("Rows", low=100, high=10_000_000, help="Empty: all of them.")] = None
-    sample_by: Annotated[str | None, Column("A share of each", kind="text")] = None
+    sample_by: Annotated[str | None, Column("A share of each")] = None
     takes: Annotated[int, Number("KB that a row takes besides", low=0, high=1_000)] = 0
     seed: Annotated[int, Number("Seed", low=0, high=999_999)] = 0
 

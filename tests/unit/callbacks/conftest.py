@@ -69,5 +69,5 @@ def _output(name: str, asked: dict[str, Any]) -> Any:
     id, _, changed = name.rpartition(".")
     if not id.startswith("{"):
         return {"id": id, "property": changed}
-    found = {part: asked[part] if value == ["ALL"] else value for part, value in json.loads(id).items()}
+    found = {part: asked.get(part, part) if value == ["ALL"] else value for part, value in json.loads(id).items()}
     return [{"id": found, "property": changed}]
