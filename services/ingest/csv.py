@@ -6,14 +6,16 @@ import shutil
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from services import duck
 from services.errors import DoesNotFit, FileRefused
-from services.ingest import chosen, dialect, encoding, review, types
+from services.ingest import chosen, dialect, encoding, quick, review, types
 from services.ingest.dialect import Dialect
 from services.ingest.encoding import Text
+from services.ingest.quick import Guess
 from services.ingest.records import Mended, mend
 from services.ingest.types import Candidate, Decided
 from services.reading import Reading
@@ -28,6 +30,7 @@ REJECTS = "rejects.csv"
 Report = Callable[[int, int, str], None]
 Remembered = Callable[[list[str]], Reading | None]  # what was chosen for an earlier file of these columns
 
+_FEW = 100  # filled cells: with fewer the sample says little of a column
 _QUOTED = 3  # how many misfits a note quotes
 
 
@@ -68,13 +71,14 @@ class Ingested:
 
 def ingest(
     source: Path, name: str, folder: Path, *, spill: Path, report: Report, memory_mb: int = 160,
-    form: str = "text", wanted: Reading | None = None, remembered: Remembered | None = None,
+    form: str = "text", wanted: Reading | None = None, remembered: Remembered | None = None, thorough: bool = False,
 ) -> Ingested:  # fmt: skip
     """Read the CSV `source`, called `name`, into `folder`: its rows, and its rejected lines if there are any.
 
     `form` is "text" for a file as it came; where we wrote it, it has commas, and is a "sheet" or its first line
     names the columns ("rows"). `wanted` is what was chosen; without it, `remembered` is asked once the columns are
-    known. After an error `folder` is as it was before.
+    known. `thorough` reads step by step what could be read in one pass: slower, and the same comes of it. After an
+    error `folder` is as it was before.
 
     Raises
     ------
@@ -95,10 +99,13 @@ def ingest(
         if wanted is None and remembered is not None and (known := remembered(list(read.dialect.names))):
             read.wanted = known
         read.wanted = read.wanted.among(read.dialect.names)
-        read.take_text()
-        decided = read.find_types()
-        schema = read.write(decided, part)
-        misfits = read.misfits(decided)
+        decided = None if thorough else read.at_once(part)
+        misfits: dict[int, list[tuple[int, str]]] = {}
+        if decided is None:
+            read.take_text()
+            decided = read.find_types()
+            read.write(decided, part)
+            misfits = read.misfits(decided)
         notes = (*read.notes, *read.said(decided, misfits))
         rejected = read.mended.rejected if read.mended else 0
         if rejected:
@@ -114,7 +121,7 @@ def ingest(
         shutil.rmtree(work, ignore_errors=True)
     report(100, 100, "Read")
     return Ingested(
-        schema=schema,
+        schema=Schema(tuple(one.column for one in decided.values())),
         rows=read.rows,
         rejected=rejected,
         encoding=read.text.encoding,
@@ -174,6 +181,71 @@ class _File:
         )
         self.notes += self.dialect.notes
 
+    def at_once(self, part: Path) -> dict[int, Decided] | None:
+        """Write the typed columns to the file `part` in one pass; None where the file is not clean enough for that."""
+        import duckdb
+
+        rows = self.text.lines - self.dialect.skip
+        chosen_too = any(column.kind or column.missing is not None for column in self.wanted.columns)
+        if rows < 1 or chosen_too or self.dialect.unnamed or not (self.dialect.plain and self._counts_lines):
+            return None
+        try:
+            guessed = self._guess(rows)
+            if not guessed:
+                return None
+            candidates, guesses = zip(*guessed.values(), strict=True)
+            typed = quick.select(candidates, guesses, self._cells(self.path, self.dialect.skip))
+            self._run(
+                f"COPY ({typed}) TO {duck.literal(part.resolve())} ({duck.PARQUET})",
+                self._share(10, 90, "Reading the rows"),
+            )
+            names = [proof.name for guess in guesses for proof in guess.proofs]
+            asked = ", ".join(["count(*)", *(proof.sql for guess in guesses for proof in guess.proofs)])
+            written, *proved = self._run(
+                f"SELECT {asked} FROM read_parquet({duck.literal(part.resolve())})",
+                self._share(90, 100, "Checking the types"),
+            ).fetchone()
+        except duckdb.OutOfMemoryException:
+            raise
+        except duckdb.Error:
+            return None
+        if written != rows:
+            return None
+        self.rows = rows
+        counted = iter(zip(names, proved, strict=True))
+        for candidate, guess in guessed.values():
+            candidate.proved |= guess.known | dict(islice(counted, len(guess.proofs)))
+        decided = {place: types.decide(candidate, rows) for place, (candidate, _) in guessed.items()}
+        if any(one.column.sql != guessed[place][1].sql or one.misfits for place, one in decided.items()):
+            return None
+        for place, (candidate, _) in guessed.items():
+            self.seen[place].proved(candidate)
+        return decided
+
+    def _guess(self, rows: int) -> dict[int, tuple[Candidate, Guess]] | None:
+        """What every column that is kept may be, by its place; None where one is not clean."""
+        sample = self._sample
+        self._run(
+            f"CREATE TEMP TABLE head AS SELECT * FROM {self._cells(self.path, self.dialect.skip)} LIMIT {sample}",
+            self._share(6, 10, "Reading the first rows"),
+        )
+        others = quick.elsewhere(self.path, self.dialect.delimiter, self.dialect.width) if rows > sample else []
+        guessed = {}
+        for place, name in enumerate(self.dialect.names):
+            column, choice = f"c{place}", self.wanted.of(name)
+            cells = [cell for (cell,) in self._ask(f"SELECT {column} FROM head")]
+            if sum(map(bool, cells)) < _FEW and rows > sample:
+                return None
+            self.seen[place] = review.see(cells, choice.missing)
+            if not choice.keep:
+                continue
+            candidate = types.suspect(choice.name, column, cells, rows=rows, comma=self.dialect.delimiter != ",")
+            guess = quick.guess(candidate, [*cells, *(row[place] for row in others)])
+            if guess is None:
+                return None
+            guessed[place] = candidate, guess
+        return guessed
+
     def take_text(self) -> None:
         """Write all cells as text to columns on disk: as it is when it is clean, else mended."""
         import duckdb
@@ -227,13 +299,13 @@ class _File:
     def find_types(self) -> dict[int, Decided]:
         """Decide the type of every column over every row, by its place in the file."""
         self.report(45, 100, "Finding the types")
-        sample = max(1_000, min(types.SAMPLE, 1_000_000 // self.dialect.width))
+        sample = self._sample
         comma = self.dialect.delimiter != ","
         candidates: dict[int, Candidate] = {}
         for place, name in enumerate(self.dialect.names):
             column, choice = f"c{place}", self.wanted.of(name)
             cells = [cell for (cell,) in self._ask(f"SELECT {column} FROM cells LIMIT {sample}")]
-            if sum(map(bool, cells)) < 100 and self.rows > sample:
+            if sum(map(bool, cells)) < _FEW and self.rows > sample:
                 more = self._ask(f"SELECT {column} FROM cells WHERE {column} <> '' LIMIT {sample // 4}")
                 cells = [cell for (cell,) in more]
             self.seen[place] = review.see(cells, choice.missing)
@@ -277,7 +349,7 @@ class _File:
             return candidate.decide(self.rows)
         return types.decide(candidate, self.rows)
 
-    def write(self, decided: dict[int, Decided], part: Path) -> Schema:
+    def write(self, decided: dict[int, Decided], part: Path) -> None:
         """Write the typed columns to the file `part`."""
         typed = ", ".join(f"{one.value} AS {duck.quote(one.column.name)}" for one in decided.values())
         self._run(
@@ -286,7 +358,6 @@ class _File:
         )
         (written,) = self._ask(f"SELECT count(*) FROM read_parquet({duck.literal(part.resolve())})")[0]
         assert written == self.rows, f"{written} rows written of {self.rows}"
-        return Schema(tuple(one.column for one in decided.values()))
 
     def misfits(self, decided: dict[int, Decided]) -> dict[int, list[tuple[int, str]]]:
         """The first values of each column that do not read as its type: the row's number, from 1, and the cell."""
@@ -320,24 +391,40 @@ class _File:
 
     def _copy(self, path: Path, skip: int, watch: Callable[[float], None]) -> int:
         cells = self.work / "cells.parquet"
-        form = self.dialect
-        columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(form.width))
-        longest = f", max_line_size={encoding.LONGEST_LINE}" if self.text.longest > encoding.BLOCK else ""
         self._run(
-            f"COPY (SELECT * FROM read_csv({duck.literal(path.resolve())}, auto_detect=false, "
-            f"header=false, skip={skip}, delim={duck.literal(form.delimiter)}, quote='\"', "
-            f"escape={duck.literal(form.escape or chr(34))}, "
-            f"columns={{{columns}}}, nullstr='\x01', parallel=false{longest})) "
+            f"COPY (SELECT * FROM {self._cells(path, skip)}) "
             f"TO {duck.literal(cells.resolve())} ({duck.PARQUET}, USE_TMP_FILE true)",
             watch,
         )
         self.con.execute(f"CREATE OR REPLACE VIEW cells AS SELECT * FROM read_parquet({duck.literal(cells.resolve())})")
         return self._ask("SELECT count(*) FROM cells")[0][0]
 
+    def _cells(self, path: Path, skip: int) -> str:
+        """SQL: the cells of the file `path` as text, c0, c1 and so on, from the line after `skip` on."""
+        form = self.dialect
+        columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(form.width))
+        longest = f", max_line_size={encoding.LONGEST_LINE}" if self.text.longest > encoding.BLOCK else ""
+        return (
+            f"read_csv({duck.literal(path.resolve())}, auto_detect=false, "
+            f"header=false, skip={skip}, delim={duck.literal(form.delimiter)}, quote='\"', "
+            f"escape={duck.literal(form.escape or chr(34))}, "
+            f"columns={{{columns}}}, nullstr='\x01', parallel=false{longest})"
+        )
+
+    @property
+    def _sample(self) -> int:
+        """How many rows are looked at before types are suspected."""
+        return max(1_000, min(types.SAMPLE, 1_000_000 // self.dialect.width))
+
+    @property
+    def _counts_lines(self) -> bool:
+        """Whether the lines were counted right: in other encodings the byte of a line break is part of a letter."""
+        return self.text.codec in {"utf-8", "utf-8-sig", "cp1252", "latin-1"}
+
     def _adds_up(self, rows: int) -> bool:
         """Whether no line was lost: rows, and line breaks inside cells, are all the lines there are."""
         expected = self.text.lines - self.dialect.skip
-        if rows == expected and self.text.codec in {"utf-8", "utf-8-sig", "cp1252", "latin-1"}:
+        if rows == expected and self._counts_lines:
             return True
         if not self.text.quotes:
             return False

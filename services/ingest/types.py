@@ -87,8 +87,7 @@ class Candidate:
     @property
     def offset(self) -> str:
         """SQL: whether an ISO time says how far it is from UTC."""
-        rest = f"substr({self.cell}, 17)"
-        return f"(length({self.cell}) > 16 AND translate({rest}, 'Z+-', '') <> {rest})"
+        return f"(length({self.cell}) > 16 AND regexp_matches(substr({self.cell}, 17), '[Z+-]'))"
 
     @property
     def iso(self) -> str:
