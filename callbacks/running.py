@@ -82,11 +82,15 @@ def _end(app: Dash) -> None:
         Input(ids.TICKET, "data"),
         State(ids.drawn(ALL), "data"),
         State(ids.CONTROL, "data"),
+        State(ids.TOLD, "data"),
         prevent_initial_call=True,
     )
-    def end(ticket: dict[str, Any] | None, drawn: list[str | None], control: dict[str, Any] | None) -> tuple[Any, ...]:
+    def end(
+        ticket: dict[str, Any] | None, drawn: list[str | None], control: dict[str, Any] | None, told: str | None
+    ) -> tuple[Any, ...]:
         """Show how a run ended; the record on disk says it, the ticket only which."""
-        if not ticket:
+        # Two tickets may say the same end: shown again, it could come back after it was put away.
+        if not ticket or (told and ticket.get("job") == told):
             raise PreventUpdate
         names = [each["id"]["name"] for each in ctx.outputs_list[5]]
         fields = [no_update] * len(names), [no_update] * len(names)
