@@ -246,6 +246,7 @@
     place();
     keepLevel();
     mendDropdowns();
+    nameSliders();
     seek();
     if (!pulse || !byId("gauge")) return;
     paintGauge(pulse.memory);
@@ -540,6 +541,14 @@
         plot.emit("plotly_click", event);
         return false;
       });
+    }
+  }
+
+  /* The thumb of a slider is read out by the label of its field. */
+  function nameSliders() {
+    for (const thumb of all(".field [role=slider]:not([aria-label])")) {
+      const label = thumb.closest(".field").querySelector("label")?.textContent;
+      if (label) thumb.setAttribute("aria-label", label);
     }
   }
 

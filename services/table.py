@@ -36,6 +36,7 @@ Roles = Mapping[str, str]  # role -> column
 
 _COLUMN = re.compile(r"\{(\w+)\}")
 _VALUE = re.compile(r"\$(\w+)")
+_HIGHEST = 2**64 - 1  # what a lot can be
 
 
 @dataclass(frozen=True)
@@ -98,24 +99,28 @@ class Columns:
         wanted = ", ".join(duck.quote(self._known(name)) for name in columns)
         if sample is None or sample.rows >= self.rows:
             return self.query("SELECT {columns} FROM rows", columns=columns)
-        order = f"hash(file_row_number, {int(sample.seed)}), file_row_number"
-        chosen = f"SELECT file_row_number AS r FROM {source} ORDER BY {order} LIMIT {int(sample.rows)}"
-        values: list[Any] = []
+        by = "NULL::VARCHAR" if sample.by is None else f"{duck.quote(self._known(sample.by))}::VARCHAR"
         with self._opened() as con:
+            groups = [(None, self.rows)]
             if sample.by is not None:
-                by = f"{duck.quote(self._known(sample.by))}::VARCHAR"
                 groups = con.execute(f"SELECT {by}, count(*) FROM {source} GROUP BY ALL ORDER BY ALL").fetchall()
-                shares = shared([many for _, many in groups], sample.rows)
-                values = [[group for group, _ in groups], shares]
-                chosen = (
-                    "WITH shares AS (SELECT unnest(?::VARCHAR[]) AS g, unnest(?::BIGINT[]) AS most), "
-                    f"ranked AS (SELECT file_row_number AS r, {by} AS g, "
-                    f"row_number() OVER (PARTITION BY {by} ORDER BY {order}) AS k FROM {source}) "
-                    "SELECT r FROM ranked JOIN shares ON ranked.g IS NOT DISTINCT FROM shares.g WHERE k <= most"
-                )
-            return con.execute(
-                f"SELECT {wanted} FROM {source} WHERE file_row_number IN ({chosen}) ORDER BY file_row_number", values
-            ).df()
+            shares = shared([many for _, many in groups], sample.rows)
+            likely = [_likely(share, many) for share, (_, many) in zip(shares, groups, strict=True)]
+            for below in (likely, [_HIGHEST] * len(shares)):
+                held = con.execute(
+                    "WITH shares AS (SELECT unnest(?::VARCHAR[]) AS g, unnest(?::BIGINT[]) AS most, "
+                    "unnest(?::UBIGINT[]) AS below), "
+                    f"drawn AS (SELECT file_row_number AS r, {by} AS g, "
+                    f"hash(file_row_number, {int(sample.seed)}) AS lot FROM {source}), "
+                    "ranked AS (SELECT r, most, row_number() OVER (PARTITION BY shares.g ORDER BY lot, r) AS k "
+                    "FROM drawn JOIN shares ON drawn.g IS NOT DISTINCT FROM shares.g WHERE lot <= below) "
+                    f"SELECT {wanted} FROM {source} WHERE file_row_number IN (SELECT r FROM ranked WHERE k <= most) "
+                    "ORDER BY file_row_number",
+                    [[group for group, _ in groups], shares, below],
+                ).df()
+                if len(held) == sample.rows:
+                    break
+            return held
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -255,6 +260,11 @@ def shared(sizes: Sequence[int], rows: int) -> list[int]:
     for at in by_rest[: rows - sum(shares)]:
         shares[at] += 1
     return shares
+
+
+def _likely(share: int, size: int) -> int:
+    """A lot below which, all but surely, `share` of `size` rows are: with the others left out, few are ranked."""
+    return min(_HIGHEST, int((share + 7 * share**0.5 + 30) / size * _HIGHEST))
 
 
 def write(frame: DataFrame, path: Path, spill: Path | None = None) -> None:

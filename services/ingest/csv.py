@@ -30,6 +30,7 @@ REJECTS = "rejects.csv"
 Report = Callable[[int, int, str], None]
 Remembered = Callable[[list[str]], Reading | None]  # what was chosen for an earlier file of these columns
 
+_SMALL = 4_000_000  # bytes of text that are held in memory: at most 32 MB, if every cell has one letter
 _FEW = 100  # filled cells: with fewer the sample says little of a column
 _QUOTED = 3  # how many misfits a note quotes
 
@@ -396,7 +397,11 @@ class _File:
             f"TO {duck.literal(cells.resolve())} ({duck.PARQUET}, USE_TMP_FILE true)",
             watch,
         )
-        self.con.execute(f"CREATE OR REPLACE VIEW cells AS SELECT * FROM read_parquet({duck.literal(cells.resolve())})")
+        # Each column is asked for by itself, and a view reads the names of all columns each time.
+        kept = "TABLE" if self.text.size < _SMALL else "VIEW"
+        self.con.execute(
+            f"CREATE OR REPLACE {kept} cells AS SELECT * FROM read_parquet({duck.literal(cells.resolve())})"
+        )
         return self._ask("SELECT count(*) FROM cells")[0][0]
 
     def _cells(self, path: Path, skip: int) -> str:

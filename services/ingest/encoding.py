@@ -43,6 +43,7 @@ _OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (b"SQLite format 3\x00", "an SQLite database", "Export the table you want as CSV and upload that."),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file", "Export the table you want as CSV and upload that."),
     (b"\x80\x04\x95", "a Python pickle", "Write the table with to_csv and upload that."),
+    (b"\x80\x05\x95", "a Python pickle", "Write the table with to_csv and upload that."),
     (b"\x7fELF", "a program", "Upload a table as CSV."),
     (b"{\\rtf", "a rich-text document", _CSV),
 )

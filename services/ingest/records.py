@@ -40,6 +40,7 @@ class Mended:
 
 UNCLOSED = "a quote is opened and never closed"
 ODD = "a quote stands in an odd place"
+REMARK = "it begins with # and has too few cells, as a remark does"
 
 
 def lines(path: Path) -> Iterator[str]:
@@ -128,7 +129,7 @@ def mend(
     """Write the table in `source` as a clean CSV to `target`, and what is no part of it to `rejects`.
 
     Short records are filled, empty cells beyond the last column are cut, records with more cells
-    or an open quote are rejected; a quote in an odd place stands for itself.
+    or an open quote and short ones that begin with # are rejected; a quote in an odd place stands for itself.
     """
     done = Mended()
     wanted = lines(source)
@@ -150,6 +151,10 @@ def mend(
                 refused.writerow([line, fault, raw[:10_000]])
                 continue
             extra = len(cells) - width
+            if extra < 0 and raw.startswith("#"):
+                done.rejected += 1
+                refused.writerow([line, REMARK, raw[:10_000]])
+                continue
             if extra > 0 and any(cell.strip() for cell in cells[width:]):
                 done.rejected += 1
                 reason = f"{len(cells):,} cells, where the table has {width:,} columns"

@@ -17,11 +17,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from services import memory
+from services import datasets, memory
 from services.jobs import lanes, record
 from services.jobs.record import Record
 from services.workspace import Home, Workspace
@@ -54,6 +55,7 @@ class Server:
     port: int
     settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] = field(init=False)
+    tables: dict[str, Path] = field(default_factory=dict, repr=False)  # samples that somebody opened: their folders
 
     @property
     def address(self) -> str:
@@ -180,6 +182,24 @@ class Visitor:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.goto(self.server.address + path)
         return page
+
+    def stand(self, path: str, sample: str) -> Page:
+        """Open `path` as who has opened the table `sample` before: the first time that is done, then copied."""
+        if sample not in self.server.tables:
+            page = self.open()
+            page.get_by_role("button", name=f"Open {sample}").click()
+            page.wait_for_url("**/data?dataset=*")
+            page.wait_for_selector(".column-name")
+            (dataset,) = parse_qs(urlsplit(page.url).query)["dataset"]
+            self.server.tables[sample] = self.workspace.dataset(dataset)
+            page.close()
+        else:
+            self.context.request.get(f"{self.server.address}/_pulse")  # who comes for the first time gets a cookie
+        made = self.server.tables[sample]
+        if not self.workspace.dataset(made.name).exists():
+            shutil.copytree(made, self.workspace.dataset(made.name))
+        datasets.open_(self.workspace, made.name)
+        return self.open(path)
 
     def _hear(self, kind: str, text: str) -> None:
         # A refused file answers 4xx on purpose; Chromium itself writes that line.

@@ -90,10 +90,7 @@ def battery(visit: Callable[..., Visitor], tmp_path: Path) -> Iterator[Callable[
 
     def stands() -> Battery:
         visitor = visit()
-        page = visitor.open()
-        page.get_by_role("button", name="Open Restaurant tips").click()
-        page.wait_for_url("**/data?dataset=*")
-        page.goto(f"{visitor.server.address}/battery")
+        page = visitor.stand("/battery", "Restaurant tips")
         folder = tmp_path / str(next(count))
         folder.mkdir()
         made.append(Battery(visitor, folder, page))
@@ -424,10 +421,7 @@ def test_the_lock_can_be_the_owners_alone(
     own = serve(tmp_path, NAV_LOCK="owner", **EXTRA)
     request.addfinalizer(own.stop)
     mine, theirs = (Visitor(browser.new_context(), own) for _ in range(2))
-    page = mine.open()
-    page.get_by_role("button", name="Open Restaurant tips").click()
-    page.wait_for_url("**/data?dataset=*")
-    page.goto(f"{own.address}/battery")
+    page = mine.stand("/battery", "Restaurant tips")
     here = Battery(mine, tmp_path, page)
     here.run(**{"Model that waits for it": "1"})
     _links_locked(page)

@@ -7,7 +7,6 @@ import json
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from http.cookiejar import CookieJar
 from pathlib import Path
 
@@ -37,42 +36,24 @@ def _leaves_nothing(visitor: Visitor) -> None:
     assert list(folder.glob("jobs/*/tmp")) == []
 
 
-REFUSED = {
-    "header_only.csv": (b"customer,date,amount\n", "no rows"),
-    "picture.csv": (PNG, "PNG"),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_file_that_is_no_table_gets_a_sentence(visitor: Visitor, tmp_path: Path, name: str) -> None:
-    content, said = REFUSED[name]
-    file = tmp_path / name
-    file.write_bytes(content)
+def test_files_that_are_no_tables_get_a_sentence_one_after_another(visitor: Visitor, tmp_path: Path) -> None:
     page = visitor.open()
-    _choose(page, file)
-    expect(page.locator("#state .note")).to_contain_text(said)
-    expect(page.locator(".run-panel")).to_have_count(0)
-    page.locator("#state").get_by_role("button", name="Close").click()
-    expect(page.locator("#state .note")).to_have_count(0)
-    _leaves_nothing(visitor)
-    assert visitor.complaints == []
-
-
-def test_an_empty_file_is_refused_before_it_is_sent(visitor: Visitor, tmp_path: Path) -> None:
-    page = visitor.open()
+    for name, content, said in (("header_only.csv", b"customer,date,amount\n", "no rows"), ("picture.csv", PNG, "PNG")):
+        (tmp_path / name).write_bytes(content)
+        _choose(page, tmp_path / name)
+        expect(page.locator("#state .note")).to_contain_text(said)
+        expect(page.locator(".run-panel")).to_have_count(0)
+        page.locator("#state").get_by_role("button", name="Close").click()
+        expect(page.locator("#state .note")).to_have_count(0)
+    # These two are refused before they are sent.
     _choose(page, _csv(tmp_path / "empty.csv", ""))
     expect(page.locator("#upload .note")).to_contain_text("is empty")
-    _leaves_nothing(visitor)
-
-
-def test_three_gigabytes_are_refused_before_they_are_sent(visitor: Visitor, tmp_path: Path) -> None:
-    file = tmp_path / "large.csv"
-    with open(file, "wb") as sparse:
+    with open(tmp_path / "large.csv", "wb") as sparse:
         sparse.truncate(3_000_000_000)
-    page = visitor.open()
-    _choose(page, file)
-    expect(page.locator("#upload .note")).to_contain_text("takes files of up to 2 GB")
+    _choose(page, tmp_path / "large.csv")
+    expect(page.locator("#upload .note").last).to_contain_text("takes files of up to 2 GB")
     _leaves_nothing(visitor)
+    assert visitor.complaints == []
 
 
 def test_an_upload_that_was_cut_off_is_kept_apart_and_can_go_on(server: Server) -> None:
@@ -170,11 +151,8 @@ def test_a_table_without_date_or_amount_says_what_rfm_misses(visitor: Visitor, s
     assert visitor.complaints == []
 
 
-def test_a_number_out_of_bounds_is_told_at_its_control_and_nothing_runs(visitor: Visitor, server: Server) -> None:
-    page = visitor.open()
-    page.get_by_role("button", name="Open Purchases").click()
-    page.wait_for_url("**/data?dataset=*")
-    page.goto(f"{server.address}/rfm")
+def test_a_number_out_of_bounds_is_told_at_its_control_and_nothing_runs(visitor: Visitor) -> None:
+    page = visitor.stand("/rfm", "Purchases")
     number = page.get_by_label("Scores from 1 to")
     for wrong in ("12", "many", ""):
         number.fill(wrong)
@@ -191,51 +169,22 @@ def test_a_number_out_of_bounds_is_told_at_its_control_and_nothing_runs(visitor:
     assert visitor.complaints == []
 
 
-ANSWERED_NO = {
-    "one_customer.csv": (
-        "customer,date,amount\n" + "".join(f"a,2024-01-{day:02},5\n" for day in range(1, 21)),
-        "one customer",
-    ),
-    "no_amounts.csv": (
-        "customer,date,amount,price\n" + "".join(f"c{day % 5},2024-01-{day:02},,1.5\n" for day in range(1, 21)),
-        "choose the column that holds it, or both a quantity and a unit price",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", ANSWERED_NO)
-def test_a_table_that_cannot_answer_says_why(visitor: Visitor, server: Server, tmp_path: Path, name: str) -> None:
-    text, said = ANSWERED_NO[name]
+def test_a_table_that_cannot_answer_says_why(visitor: Visitor, server: Server, tmp_path: Path) -> None:
     page = visitor.open()
-    upload(page, _csv(tmp_path / name, text))
+    text = "customer,date,amount,price\n" + "".join(f"c{day % 5},2024-01-{day:02},,1.5\n" for day in range(1, 21))
+    upload(page, _csv(tmp_path / "no_amounts.csv", text))
     page.goto(f"{server.address}/rfm")
     page.get_by_role("button", name="Run", exact=True).click()
+    said = "choose the column that holds it, or both a quantity and a unit price"
     expect(page.locator(".error-slot, #state .note").get_by_text(said)).to_be_visible()
     assert list(visitor.workspace.folder.glob("results/*/result.json")) == []
     assert visitor.complaints == []
 
 
-READ: dict[str, tuple[str, str, Callable[[Page], None]]] = {
-    "twins.csv": ("name,amount,name\nann,1,x\nbob,2,y\n", "utf-8", lambda page: _says(page, "name_2")),
-    "windows.csv": (
-        "Käufer;Ort\nJürgen;Köln\nZoë;Besançon – Süd\n",
-        "cp1252",
-        lambda page: _says(page, "Windows-1252"),
-    ),
-    "wide.csv": ("customer,city\nann,Łódź\nbob,Kraków\n", "utf-16", lambda page: _says(page, "UTF-16")),
-}
-
-
-def _says(page: Page, text: str) -> None:
-    expect(page.locator("#main").get_by_text(text).first).to_be_visible()
-
-
-@pytest.mark.parametrize("name", READ)
-def test_an_odd_table_is_read_and_how_is_said(visitor: Visitor, tmp_path: Path, name: str) -> None:
-    text, encoding, check = READ[name]
+def test_an_odd_table_is_read_and_how_is_said(visitor: Visitor, tmp_path: Path) -> None:
     page = visitor.open()
-    upload(page, _csv(tmp_path / name, text, encoding))
-    check(page)
+    upload(page, _csv(tmp_path / "windows.csv", "Käufer;Ort\nJürgen;Köln\nZoë;Besançon – Süd\n", "cp1252"))
+    expect(page.locator("#main").get_by_text("Windows-1252").first).to_be_visible()
     about = json.loads(next(visitor.workspace.folder.glob("datasets/*/dataset.json")).read_text())
     assert about["rows"] == 2
     assert visitor.complaints == []

@@ -15,13 +15,6 @@ from tests.e2e.conftest import Server, Visitor, until
 from tests.e2e.test_pages import _check
 
 
-def _open_purchases(visitor: Visitor) -> Page:
-    page = visitor.open("/data")
-    page.get_by_role("button", name="Open Purchases").click()
-    page.wait_for_url("**/data?dataset=*")
-    return page
-
-
 def _past(visitor: Visitor) -> list[Record]:
     found = []
     for folder in visitor.workspace.each("jobs"):
@@ -62,8 +55,7 @@ def _choose(row: Locator, name: str) -> None:
 
 
 def test_runs_are_listed_renamed_compared_deleted_and_brought_back(visitor: Visitor) -> None:
-    page = _open_purchases(visitor)
-    page.goto(f"{visitor.server.address}/runs")
+    page = visitor.stand("/runs", "Purchases")
     expect(page.locator("#main .empty")).to_contain_text("Nothing has run yet")
     first, second = _ask(visitor, page), _ask(visitor, page, scores=3)
 
@@ -148,8 +140,7 @@ def test_runs_are_listed_renamed_compared_deleted_and_brought_back(visitor: Visi
 
 
 def test_a_run_that_ended_unseen_leaves_a_dot_until_it_is_opened(visitor: Visitor, server: Server) -> None:
-    page = _open_purchases(visitor)
-    page.goto(f"{server.address}/rfm")
+    page = visitor.stand("/rfm", "Purchases")
     page.locator(".btn.run").wait_for()
     with server.held(_press_run(page)) as job:
         page.goto(f"{server.address}/runs")
@@ -182,8 +173,7 @@ def test_a_run_that_ended_unseen_leaves_a_dot_until_it_is_opened(visitor: Visito
 
 
 def test_everything_of_a_visitor_is_deleted_also_while_it_runs(visitor: Visitor, server: Server) -> None:
-    page = _open_purchases(visitor)
-    page.goto(f"{server.address}/rfm")
+    page = visitor.stand("/rfm", "Purchases")
     page.locator(".btn.run").wait_for()
     folder = visitor.workspace.folder
     with server.held(_press_run(page)):
@@ -210,9 +200,8 @@ def test_everything_of_a_visitor_is_deleted_also_while_it_runs(visitor: Visitor,
 
 def test_the_pages_of_runs_are_whole_on_a_small_dark_screen(visit: Callable[..., Visitor], server: Server) -> None:
     visitor = visit(width=390, height=844, theme="dark")
-    page = _open_purchases(visitor)
+    page = visitor.stand("/runs", "Purchases")
     faults = []
-    page.goto(f"{server.address}/runs")
     page.wait_for_selector("#main .empty")
     faults += _check(page, "runs-empty-390-dark")
     first = _ask(visitor, page)

@@ -11,10 +11,7 @@ from tests.e2e.conftest import Server, Visitor
 
 def test_a_link_opens_a_workspace_until_it_is_withdrawn(visit: Callable[..., Visitor], server: Server) -> None:
     mine, other = visit(), visit(390, 844)
-    page = mine.open()
-    page.get_by_role("button", name="Open Restaurant tips").click()
-    page.wait_for_url("**/data?dataset=*")
-    page.goto(f"{server.address}/settings")
+    page = mine.stand("/settings", "Restaurant tips")
     page.get_by_role("button", name="Make a link").click()
     address = page.get_by_label("The new link").input_value()
     assert address.startswith(f"{server.address}/w/")

@@ -154,10 +154,7 @@ def _rfm_in_pandas(frame: pd.DataFrame) -> pd.DataFrame:
 def test_the_same_question_is_answered_at_once_and_its_address_opens_again(
     visitor: Visitor, server: Server, visit: Callable[..., Visitor]
 ) -> None:
-    page = visitor.open()
-    page.get_by_role("button", name="Open Purchases").click()
-    page.wait_for_url("**/data?dataset=*")
-    page.goto(f"{server.address}/rfm")
+    page = visitor.stand("/rfm", "Purchases")
     _press_run(page)()
     page.wait_for_url("**/rfm?result=*")
     expect(page.locator(".lede")).to_contain_text("Champions")
@@ -186,10 +183,7 @@ def test_the_same_question_is_answered_at_once_and_its_address_opens_again(
 
 
 def test_cancel_stops_the_run_and_frees_the_links(visitor: Visitor, server: Server) -> None:
-    page = visitor.open()
-    page.get_by_role("button", name="Open Purchases").click()
-    page.wait_for_url("**/data?dataset=*")
-    page.goto(f"{server.address}/rfm")
+    page = visitor.stand("/rfm", "Purchases")
     with server.held(_press_run(page)):
         until(lambda: _locked(page), "links are locked")
         page.locator(".run-panel").get_by_role("button", name="Cancel").click()
@@ -208,10 +202,7 @@ def test_a_second_visitor_waits_in_the_queue_and_is_run_by_itself(
     first, second = visit(), visit()
     pages = []
     for each in (first, second):
-        page = each.open()
-        page.get_by_role("button", name="Open Purchases").click()
-        page.wait_for_url("**/data?dataset=*")
-        page.goto(f"{server.address}/rfm")
+        page = each.stand("/rfm", "Purchases")
         page.get_by_role("button", name="Run", exact=True).wait_for()
         pages.append(page)
     with server.held(_press_run(pages[0])):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import duckdb
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -37,6 +38,24 @@ def test_each_value_has_its_share(table: Table) -> None:
     held = table.frame(["n", "g"], Sample(100, 3, "g"))["g"]
     assert Counter(held.fillna("none")) == {"a": 70, "b": 25, "none": 5}
     assert len(table.frame(["n"], Sample(5_000, 3, "g"))) == 1_000
+
+
+@pytest.mark.parametrize("by", [None, "g"])
+def test_whatever_is_left_out_before_they_are_ranked_the_lowest_lots_of_each_value_are_drawn(by: str | None) -> None:
+    sizes = {"many": 30_000, "some": 400, "few": 3, None: 97}
+    groups = [group for group, size in sizes.items() for _ in range(size)]
+    table = Table.of(pd.DataFrame({"n": range(len(groups)), "g": groups}))
+    lots = duckdb.sql(f"SELECT hash(i, 5) FROM range({len(groups)}) AS t(i)").fetchall()
+    ranked = sorted(range(len(groups)), key=lambda row: (lots[row][0], row))
+    if by is None:
+        expected = sorted(ranked[:900])
+    else:
+        order = ["few", "many", "some", None]
+        shares = dict(zip(order, shared([sizes[group] for group in order], 900), strict=True))
+        expected = sorted(
+            row for group in order for row in [row for row in ranked if groups[row] == group][: shares[group]]
+        )
+    assert list(table.frame(["n"], Sample(900, 5, by))["n"]) == expected
 
 
 def test_a_share_of_numbers_is_taken_too(table: Table) -> None:

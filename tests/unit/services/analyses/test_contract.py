@@ -81,6 +81,12 @@ def test_declares_itself(slug: str) -> None:
 
 
 @every
+def test_it_takes_a_sample_when_it_holds_rows_and_only_then(slug: str) -> None:
+    analysis = find(slug)
+    assert analysis.holds_rows == ("sample_rows" in {field.name for field in params.fields(analysis.params)})
+
+
+@every
 def test_example_has_about_the_rows_asked_for_and_is_the_same_every_time(slug: str) -> None:
     analysis = find(slug)
     (frame, asked), (again, asked_again) = analysis.example(2_000), analysis.example(2_000)
