@@ -23,10 +23,12 @@ from layouts.pages import data, types
 from services import datasets, export, readings
 from services.errors import Expected, NotFound, ParamError
 from services.reading import ColumnReading, Reading, parse
+from services.workspace import Workspace
 
 routes = Blueprint("types", __name__)
 
 _REJECTS = 20  # lines shown
+_CONTROLS = (*(ids.typed(what, ALL) for what in ("keep", "name", "kind", "missing")), ids.read_as(ALL))
 
 
 def register(app: Dash) -> None:
@@ -48,11 +50,7 @@ def register(app: Dash) -> None:
         Output(ids.TYPES_BAR, "children"),
         Output(ids.TYPES_SAID, "children"),
         Output(ids.misread(ALL), "children"),
-        Input(ids.typed("keep", ALL), "value"),
-        Input(ids.typed("name", ALL), "value"),
-        Input(ids.typed("kind", ALL), "value"),
-        Input(ids.typed("missing", ALL), "value"),
-        Input(ids.read_as(ALL), "value"),
+        *(Input(each, "value") for each in _CONTROLS),
         State(ids.types_of(ALL), "data"),
         prevent_initial_call=True,
     )
@@ -64,11 +62,9 @@ def register(app: Dash) -> None:
             known, review = datasets.about(here, dataset), readings.review(here, dataset)
         except NotFound:
             raise PreventUpdate from None
-        given = [(each["id"], each.get("value")) for group in ctx.inputs_list for each in group]
         used = readings.used(known)
         try:
-            reading = _reading(given, known, review, readings.chosen(here, known))
-            readings.choose(here, known, reading)
+            reading = _kept(here, known, review, ctx.inputs_list)
         except ParamError as error:
             at = [error.field == name for name in names]
             said = [] if any(at) else states.note("failed", error.message)
@@ -97,23 +93,27 @@ def register(app: Dash) -> None:
         Output(ids.URL, "href", allow_duplicate=True),
         Output(ids.STATE, "children", allow_duplicate=True),
         Input(ids.read_again(ALL), "n_clicks"),
+        *(State(each, "value") for each in _CONTROLS),
         State(ids.types_of(ALL), "data"),
         State(ids.CONTROL, "data"),
         prevent_initial_call=True,
     )
-    def go_on(clicks: list[int | None], shown: list[str], control: dict[str, Any]) -> tuple[Any, Any, Any]:
+    def go_on(clicks: list[int | None], *values: Any) -> tuple[Any, Any, Any]:
         """Read the file anew with the choices, drop them, or use the table as it was read."""
         if not any(clicks):
             raise PreventUpdate
-        here, dataset = workspace(), shown[0]
+        (dataset,), control = values[-2:]
+        here = workspace()
         try:
             known = datasets.about(here, dataset)
-            if ctx.triggered_id["at"] == "use":
-                readings.accept(here, dataset)
-                return no_update, f"/data?dataset={dataset}", no_update
             if ctx.triggered_id["at"] == "drop":
                 readings.choose(here, known, readings.used(known))
                 return no_update, f"/types?dataset={dataset}&dropped={int(time.time())}", no_update
+            # Who chooses and clicks at once may be here before the choice is kept.
+            reading = _kept(here, known, readings.review(here, dataset), ctx.states_list[: len(_CONTROLS)])
+            if ctx.triggered_id["at"] == "use" and not types.changes(reading, readings.used(known)):
+                readings.accept(here, dataset)
+                return no_update, f"/data?dataset={dataset}", no_update
             job = read_again(known)
         except Expected as error:
             return no_update, no_update, runs.refused(error.message)
@@ -211,6 +211,14 @@ def _loaded(text: str) -> Reading:
         return parse(json.loads(text))
     except (ValueError, RecursionError):
         raise ParamError("This is no file of reading choices. Choose one that was saved on the Types page.") from None
+
+
+def _kept(here: Workspace, known: dict[str, Any], review: dict[str, Any], shown: list[Any]) -> Reading:
+    """Keep the choices as the controls that are `shown` say them."""
+    given = [(each["id"], each.get("value")) for group in shown for each in group]
+    reading = _reading(given, known, review, readings.chosen(here, known))
+    readings.choose(here, known, reading)
+    return reading
 
 
 def _reading(

@@ -30,7 +30,6 @@ REJECTS = "rejects.csv"
 Report = Callable[[int, int, str], None]
 Remembered = Callable[[list[str]], Reading | None]  # what was chosen for an earlier file of these columns
 
-_SMALL = 4_000_000  # bytes of text that are held in memory: at most 32 MB, if every cell has one letter
 _FEW = 100  # filled cells: with fewer the sample says little of a column
 _QUOTED = 3  # how many misfits a note quotes
 
@@ -206,10 +205,10 @@ class _File:
                 f"SELECT {asked} FROM read_parquet({duck.literal(part.resolve())})",
                 self._share(90, 100, "Checking the types"),
             ).fetchone()
-        except duckdb.OutOfMemoryException:
-            raise
-        except duckdb.Error:
+        except duckdb.Error:  # some cell is not as guessed; or so many columns do not fit at once
             return None
+        finally:
+            self.con.execute("DROP TABLE IF EXISTS head")
         if written != rows:
             return None
         self.rows = rows
@@ -245,6 +244,7 @@ class _File:
             if guess is None:
                 return None
             guessed[place] = candidate, guess
+        self.con.execute("DROP TABLE head")
         return guessed
 
     def take_text(self) -> None:
@@ -397,11 +397,7 @@ class _File:
             f"TO {duck.literal(cells.resolve())} ({duck.PARQUET}, USE_TMP_FILE true)",
             watch,
         )
-        # Each column is asked for by itself, and a view reads the names of all columns each time.
-        kept = "TABLE" if self.text.size < _SMALL else "VIEW"
-        self.con.execute(
-            f"CREATE OR REPLACE {kept} cells AS SELECT * FROM read_parquet({duck.literal(cells.resolve())})"
-        )
+        self.con.execute(f"CREATE OR REPLACE VIEW cells AS SELECT * FROM read_parquet({duck.literal(cells.resolve())})")
         return self._ask("SELECT count(*) FROM cells")[0][0]
 
     def _cells(self, path: Path, skip: int) -> str:

@@ -178,11 +178,11 @@ def _moment(candidate: Candidate, seen: Counter[str]) -> Guess | None:
 def _text(candidate: Candidate, _: Counter[str]) -> Guess:
     raw, value = candidate.raw, quote(candidate.name)
     cell = f"trim({value})"
-    tokens = ", ".join(map(literal, types.MISSING))
-    bare = f"{raw} >= '!' AND NOT ends_with({raw}, ' ')"
+    bare, token = f"{raw} >= '!' AND NOT ends_with({raw}, ' ')", types.is_one(raw, types.MISSING)
+    otherwise = f"WHEN {bare} THEN NOT {token} ELSE ({types.trimmed(raw)}) IS NOT NULL"
     return Guess(
         sql="VARCHAR",
-        fits=f"CASE WHEN {bare} THEN {raw} NOT IN ({tokens}) ELSE ({types.trimmed(raw)}) IS NOT NULL END",
+        fits=f"CASE WHEN {bare} AND length({raw}) > {max(map(len, types.MISSING))} THEN true {otherwise} END",
         proofs=(
             Proof("filled", f"count({value})"),
             Proof("bytes", f"coalesce(sum(strlen({value})), 0)"),

@@ -14,7 +14,6 @@ from services.errors import FileRefused
 from services.ingest import quick, types
 from services.ingest.csv import ingest
 from services.table import Table
-from tests.unit.services.ingest.test_torture import ENDING, FOLDER
 
 ROWS = 21_000  # more than the sample of 20,000
 LATE = ROWS - 50  # a row that no sample holds, and no block of the end
@@ -149,11 +148,6 @@ def test_a_file_that_ends_otherwise_is_read_the_same(ending: str, tmp_path: Path
     path = _write(tmp_path / "end.csv", {"a": str, "b": COLUMNS["city"]}, rows=200)
     path.write_text(path.read_text().removesuffix("\n") + ending)
     _both(path, tmp_path)
-
-
-@pytest.mark.parametrize("name", sorted(path.name for path in FOLDER.glob("*.csv") if not path.name.endswith(ENDING)))
-def test_a_file_with_a_defect_becomes_the_same_both_ways(name: str, tmp_path: Path) -> None:
-    _both(FOLDER / name, tmp_path)
 
 
 def test_random_tables_become_the_same_both_ways(tmp_path: Path) -> None:

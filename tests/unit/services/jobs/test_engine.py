@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from services import memory, results
+from services import memory, results, uploads
 from services.errors import NotFound, ParamError, QueueFull
 from services.jobs import lanes, record
 from services.jobs.engine import MOST_QUEUED, Engine
@@ -288,12 +288,18 @@ def test_a_quick_job_that_does_not_fit_starts_when_the_heavy_one_has_ended(stage
     assert stage.ended(quick).state == "done"
 
 
-def test_what_the_quick_lane_has_no_memory_for_is_done_in_the_heavy_one(stage: Stage) -> None:
-    workspace = stage.home.workspace(new_id())
-    asked = stage.engine.take_in(workspace, {"sample": "breast_cells"}, "Making Breast cells", 0)
-    assert asked.lane == lanes.QUICK, "it is small; but DuckDB wants more for its 31 columns than a quick job has"
-    ended = stage.ended(asked)
-    assert (ended.lane, ended.state, ended.message) == (lanes.HEAVY, "done", "")
+def test_what_the_quick_lane_has_no_memory_for_goes_on_in_the_heavy_one(stage: Stage) -> None:
+    lines = [",".join(f"v{place}" for place in range(1_200))]
+    lines += [",".join(f"{(31 * row + place) % 977 / 100:.2f}" for place in range(1_200)) for row in range(50)]
+    content = "\n".join(lines).encode()
+    upload = uploads.create(stage.workspace, "wide.csv", len(content), limit_mb=1)
+    uploads.append(upload, 0, [content])
+    asked = stage.engine.take_in(stage.workspace, {"upload": upload.id, "name": upload.name}, "Reading", len(content))
+    assert asked.lane == lanes.QUICK, "it is small; but DuckDB wants more for its 1,200 columns than a quick job has"
+    moved = until(lambda: now if (now := stage.now(asked)).lane == lanes.HEAVY and now.state == "running" else None, 60)
+    assert moved.ended is None
+    stage.engine.cancel(stage.workspace, asked.id)
+    assert stage.ended(asked).state == "cancelled"
 
 
 def test_a_small_sample_comes_in_by_the_quick_lane(stage: Stage) -> None:
