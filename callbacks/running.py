@@ -44,7 +44,7 @@ def _run(app: Dash) -> None:
         Input(ids.CONTROL, "data"),
         background=True,
         progress=[Output(ids.RUNNING, "children"), Output(ids.PARTIAL, "data")],
-        interval=1_000,  # at each answer Dash compares all components of the page: twice a second took a quarter core
+        interval=500,
     )
     def run(show: Any, control: dict[str, Any]) -> None:
         """The body stays empty: the manager runs the job in a process of its own and brings its end."""
