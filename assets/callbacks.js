@@ -71,14 +71,27 @@ window.dash_clientside.datainsights = {
     },
 
     /* The sample that fits: its size goes into the form, and Run is clicked. */
-    use_rows(clicks, before) {
+    use_rows(clicks) {
         const { no_update, callback_context } = window.dash_clientside;
         const { prop_id: changed, value } = callback_context.triggered[0] ?? {};
         if (!clicks.some(Boolean) || !value) {
             return [no_update, no_update]; // buttons that appeared or went
         }
         const { rows } = JSON.parse(changed.slice(0, changed.lastIndexOf(".")));
-        return [rows ? String(rows) : "", (before || 0) + 1]; // none: all of them
+        return [rows ? String(rows) : "", Date.now()]; // none: all of them
+    },
+
+    press(clicks) {
+        if (clicks) {
+            window.dash_clientside.set_props("pressed", { data: Date.now() });
+        }
+    },
+
+    /* Where the end of a job leads, as a link would. */
+    go_on(href) {
+        if (href) {
+            window.datainsights.go(href);
+        }
     },
 
     /* What was wrong with an answer is forgotten when it is given anew. */

@@ -152,20 +152,24 @@ def _answers(states_list: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _form(app: Dash) -> None:
+    # The bar with the button is drawn anew at every change. A callback of its clicks that writes beside the bar would
+    # be asked for each time, and would replace the one of a click that is still on its way.
+    app.clientside_callback(ClientsideFunction("datainsights", "press"), Input(ids.RUN, "n_clicks"))
+
     @app.callback(
         Output(ids.CONTROL, "data"),
         Output(ids.RESULT, "data"),
         Output(ids.error(ALL), "children"),
         Output(ids.field(ALL), "className"),
         Output(ids.STATE, "children", allow_duplicate=True),
-        Input(ids.RUN, "n_clicks"),
+        Input(ids.PRESSED, "data"),
         State(ids.param(ALL), "value"),
         State(ids.CONTROL, "data"),
         prevent_initial_call=True,
     )
-    def ask(clicks: int | None, _: list[Any], control: dict[str, Any]) -> tuple[Any, ...]:
+    def ask(pressed: float | None, _: list[Any], control: dict[str, Any]) -> tuple[Any, ...]:
         """Check the question; show what is wrong beside its control, or ask the engine."""
-        if not clicks:
+        if not pressed:
             raise PreventUpdate
         names = [each["id"]["name"] for each in ctx.outputs_list[2]]
         clear = [None] * len(names), [""] * len(names)
@@ -222,9 +226,8 @@ def _form(app: Dash) -> None:
     app.clientside_callback(
         ClientsideFunction("datainsights", "use_rows"),
         Output(ids.param("sample_rows"), "value"),
-        Output(ids.RUN, "n_clicks"),
+        Output(ids.PRESSED, "data"),
         Input(ids.use_rows(ALL), "n_clicks"),
-        State(ids.RUN, "n_clicks"),
         prevent_initial_call=True,
     )
 

@@ -71,11 +71,13 @@ def _run(app: Dash) -> None:
 
 
 def _end(app: Dash) -> None:
+    # All outputs lie on the page. With one outside, Dash would ask for this when the page is drawn, have it wait for
+    # whatever the page follows, and then drop it, and with it the first end that came meanwhile.
     @app.callback(
         Output(ids.RUNNING, "children", allow_duplicate=True),
         Output(ids.STATE, "children"),
         Output(ids.RESULT, "data", allow_duplicate=True),
-        Output(ids.URL, "href"),
+        Output(ids.ONWARD, "data"),
         Output(ids.TOLD, "data"),
         Output(ids.error(ALL), "children", allow_duplicate=True),
         Output(ids.field(ALL), "className", allow_duplicate=True),
@@ -120,6 +122,8 @@ def _end(app: Dash) -> None:
             raise PreventUpdate
         page = f"{(control or {}).get('back') or incoming.page_of(workspace(), job)}?dataset={job.outcome}"
         return [], [], no_update, page, job.id, *fields
+
+    app.clientside_callback(ClientsideFunction("datainsights", "go_on"), Input(ids.ONWARD, "data"))
 
 
 def _again(app: Dash) -> None:

@@ -46,6 +46,7 @@ def page(
         ),
         *runs.slots(control, result),
         dcc.Store(id=ids.drawn()),
+        dcc.Store(id=ids.PRESSED),
     )
 
 

@@ -13,6 +13,7 @@ DATASET = "dataset-chip"
 CONTROL = "control"  # Store: what the page asks of the engine: {action, slug, ...}
 TICKET = "ticket"  # Store: how the job that answers it ended
 RUNNING = "running"  # Div: the live job, in place of the controls
+ONWARD = "onward"  # Store: the page that a job's end leads to
 TOLD = "told"  # Store: the job whose end was shown here last
 PARTIAL = "partial"  # Store: the result so far that the live job shows, as `results.find` takes it
 STATE = "state"  # Div: what is not as usual
@@ -21,6 +22,7 @@ RESULT = "result"  # Store: the result shown, as `results.find` takes it
 # On an analysis' page.
 FORM = "form"
 RUN = "run"
+PRESSED = "pressed"  # Store: when Run was
 RUN_BAR = "run-bar"
 ASKED = "asked"  # Div around the controls: answered or not
 LINE = "line"  # Span: the question in a line, where the form is folded

@@ -20,6 +20,7 @@ def slots(control: dict[str, Any], result: str | None = None) -> list[Component]
         dcc.Store(id=ids.RESULT, data=result),
         dcc.Store(id=ids.PARTIAL),
         dcc.Store(id=ids.TOLD),
+        dcc.Store(id=ids.ONWARD),
     ]
 
 
