@@ -94,7 +94,7 @@ def ingest(
     part = folder / f".{DATA}.{work.name}"
     con = duck.connect(folder, source.parent, work, spill=work / "spill", memory_mb=memory_mb)
     try:
-        read = _File(con=con, source=source, work=work, report=report, form=form, wanted=wanted or Reading())
+        read = _File(con=con, source=source, work=work, report=_forward(report), form=form, wanted=wanted or Reading())
         read.look()
         if wanted is None and remembered is not None and (known := remembered(list(read.dialect.names))):
             read.wanted = known
@@ -136,6 +136,18 @@ def ingest(
             form, read.text, read.dialect, read.wanted, read.seen, decided, misfits, read.rows, read.empty
         ),
     )
+
+
+def _forward(report: Report) -> Report:
+    """The same, but never back: where one pass was not enough, the thorough way begins behind it."""
+    furthest = 0
+
+    def forward(done: int, total: int, label: str) -> None:
+        nonlocal furthest
+        furthest = max(furthest, done)
+        report(furthest, total, label)
+
+    return forward
 
 
 @dataclass(kw_only=True)
@@ -207,8 +219,6 @@ class _File:
             ).fetchone()
         except duckdb.Error:  # some cell is not as guessed; or so many columns do not fit at once
             return None
-        finally:
-            self.con.execute("DROP TABLE IF EXISTS head")
         if written != rows:
             return None
         self.rows = rows
@@ -229,8 +239,14 @@ class _File:
             f"CREATE TEMP TABLE head AS SELECT * FROM {self._cells(self.path, self.dialect.skip)} LIMIT {sample}",
             self._share(6, 10, "Reading the first rows"),
         )
+        try:
+            return self._guessed(rows, sample)
+        finally:
+            self.con.execute("DROP TABLE head")
+
+    def _guessed(self, rows: int, sample: int) -> dict[int, tuple[Candidate, Guess]] | None:
         others = quick.elsewhere(self.path, self.dialect.delimiter, self.dialect.width) if rows > sample else []
-        guessed = {}
+        found = {}
         for place, name in enumerate(self.dialect.names):
             column, choice = f"c{place}", self.wanted.of(name)
             cells = [cell for (cell,) in self._ask(f"SELECT {column} FROM head")]
@@ -243,9 +259,8 @@ class _File:
             guess = quick.guess(candidate, [*cells, *(row[place] for row in others)])
             if guess is None:
                 return None
-            guessed[place] = candidate, guess
-        self.con.execute("DROP TABLE head")
-        return guessed
+            found[place] = candidate, guess
+        return found
 
     def take_text(self) -> None:
         """Write all cells as text to columns on disk: as it is when it is clean, else mended."""

@@ -11,7 +11,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +96,13 @@ def _all(seen: Counter[str], pattern: re.Pattern[str]) -> bool:
     return all(map(pattern.fullmatch, seen))
 
 
+def _counted(value: str) -> tuple[Proof, Proof]:
+    return Proof("filled", f"count({value})"), Proof("fits", f"count({value})")
+
+
 def _number(candidate: Candidate, seen: Counter[str]) -> Guess | None:
     raw, read, value = candidate.raw, _read(candidate), quote(candidate.name)
-    filled, fits = Proof("filled", f"count({value})"), Proof("fits", f"count({value})")
+    counted = _counted(value)
     if _all(seen, _WHOLE):
         numbers = [int(cell) for cell in seen]
         sql, _ = types.whole_type(min(numbers), max(numbers))
@@ -107,7 +111,7 @@ def _number(candidate: Candidate, seen: Counter[str]) -> Guess | None:
             sql=sql,
             first=f"try_cast({raw} AS {sql})",
             fits=f"{read}::VARCHAR = {raw}",
-            proofs=(filled, fits, Proof("whole", f"count({value})"), *ends),
+            proofs=(*counted, Proof("whole", f"count({value})"), *ends),
             known=_NUMBER,
         )
     if _all(seen, _DIGITS) and any(cell.startswith("0") and cell != "0" for cell in seen):
@@ -115,7 +119,7 @@ def _number(candidate: Candidate, seen: Counter[str]) -> Guess | None:
         return Guess(
             sql="VARCHAR",
             fits=f"regexp_full_match({raw}, '[0-9]+')",
-            proofs=(filled, fits, Proof("whole", f"count({value})"), Proof("bytes", f"sum(strlen({value}))")),
+            proofs=(*counted, Proof("whole", f"count({value})"), Proof("bytes", f"sum(strlen({value}))")),
             known=_NUMBER | {"zeros": 1},
         )
     if not all(_WHOLE.fullmatch(cell) or _PARTED.fullmatch(cell) for cell in seen) or max(map(len, seen)) > _FAR:
@@ -133,7 +137,7 @@ def _number(candidate: Candidate, seen: Counter[str]) -> Guess | None:
         sql=sql,
         first=f"try_cast({raw} AS {sql})",
         fits=f"length({raw}) <= {_FAR} AND regexp_full_match({raw}, '({plain}|{below}){part}|{whole}')",
-        proofs=(filled, fits),
+        proofs=counted,
         known={key: proved for key, proved in known.items() if key != "fits"},
     )
 
@@ -146,7 +150,7 @@ def _flag(candidate: Candidate, seen: Counter[str]) -> Guess:
         sql="BOOLEAN",
         first=f"CASE lower({raw}) WHEN {literal(yes)} THEN true WHEN {literal(no)} THEN false END",
         fits=f"{read} IS NOT NULL",
-        proofs=(Proof("filled", f"count({value})"), Proof("fits", f"count({value})"), Proof("bytes", used)),
+        proofs=(*_counted(value), Proof("bytes", used)),
         known={"sides": len({cell.lower() for cell in seen})},
     )
 
@@ -166,30 +170,18 @@ def _moment(candidate: Candidate, seen: Counter[str]) -> Guess | None:
         sql=sql,
         first=f"try_cast({raw} AS {sql})",
         fits=f"{read}::VARCHAR = {written} AND length({raw}) = {width}",
-        proofs=(
-            Proof("filled", f"count({value})"),
-            Proof("fits", f"count({value})"),
-            Proof("bytes", f"{width} * count({value})"),
-        ),
+        proofs=(*_counted(value), Proof("bytes", f"{width} * count({value})")),
         known={"clocks": int(sql == "TIMESTAMP"), "offsets": 0},
     )
 
 
 def _text(candidate: Candidate, _: Counter[str]) -> Guess:
     raw, value = candidate.raw, quote(candidate.name)
-    cell = f"trim({value})"
     bare, token = f"{raw} >= '!' AND NOT ends_with({raw}, ' ')", types.is_one(raw, types.MISSING)
     otherwise = f"WHEN {bare} THEN NOT {token} ELSE ({types.trimmed(raw)}) IS NOT NULL"
+    written = replace(candidate, raw=value, cell=f"trim({value})")
     return Guess(
         sql="VARCHAR",
         fits=f"CASE WHEN {bare} AND length({raw}) > {max(map(len, types.MISSING))} THEN true {otherwise} END",
-        proofs=(
-            Proof("filled", f"count({value})"),
-            Proof("bytes", f"coalesce(sum(strlen({value})), 0)"),
-            Proof("distinct", f"approx_count_distinct({cell})"),
-            Proof("longest", f"coalesce(max(length({cell})), 0)"),
-            Proof("spaced", f"count(*) FILTER (contains({cell}, ' '))"),
-            Proof("digited", f"count(*) FILTER (regexp_matches({value}, '[0-9]'))"),
-        ),
-        known={"tokens": 0},
+        proofs=tuple(written.proofs("")),
     )

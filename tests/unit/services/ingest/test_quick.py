@@ -56,8 +56,12 @@ def _read(path: Path, folder: Path, *, thorough: bool, form: str = "text") -> tu
     """What is said of the file, its rows, and what was reported on the way."""
     (made := folder / ("thorough" if thorough else "quick")).mkdir()
     labels: set[str] = set()
+    done_before = 0
 
     def report(done: int, total: int, label: str) -> None:
+        nonlocal done_before
+        assert done >= done_before, "progress went back"
+        done_before = done
         labels.add(label)
 
     try:
@@ -141,6 +145,15 @@ def test_a_cell_that_nobody_expected_is_found_or_changes_nothing(name: str, cell
 def test_a_late_cell_that_nobody_expected_changes_nothing_but_the_way(name: str, cell: str, tmp_path: Path) -> None:
     columns = {each: COLUMNS[each] for each in ("city", name)}
     assert not _both(_write(tmp_path / "late.csv", columns, **{name: cell}), tmp_path)
+
+
+def test_tokens_are_told_apart_whatever_stands_in_them() -> None:
+    odd = ["", "NA", "a b", "\t", "$", ".", "\\N", "é", "a|b", "(x)", "[", "n/a", "-", "#N/A", "x\ny", "'", "?", "漢"]
+    con = duckdb.connect()
+    con.execute("CREATE TABLE cells AS SELECT unnest($1) AS c", [[*odd, "a", "NANA", "zz?"]])
+    for token in odd:
+        found = con.execute(f"SELECT c FROM cells WHERE {types.is_one('c', ['zz', token])}").fetchall()
+        assert found == [(token,)]
 
 
 @pytest.mark.parametrize("ending", ["", "\n\n\n", ","])
