@@ -1,7 +1,8 @@
 """A visitor without a browser: says to the server what Dash's renderer says, byte for byte where it matters.
 
 A tab keeps the components it was sent, by id, fires the callbacks whose inputs appear or change, and
-polls background callbacks with their signed handles. Callbacks that run in the browser are left out.
+polls background callbacks with their signed handles. Callbacks that run in the browser are left out,
+but for the two that hand on a click on Run and the page that an end leads to.
 """
 
 from __future__ import annotations
@@ -122,9 +123,10 @@ class Tab:
         while waiting:
             callback, changed = waiting.pop(0)
             updated, placed = self._fire(callback, changed)
-            if (href := updated.get(("url", "href"))) is not None:
-                self.go(href)
-                return
+            for leads in (("url", "href"), ("onward", "data")):  # the second through our own script
+                if (href := updated.get(leads)) is not None:
+                    self.go(href)
+                    return
             for each in self._callbacks:
                 follows = self._changed(each, updated)
                 begins = not each.get("prevent_initial_call") and self._changed(each, dict.fromkeys(placed))
@@ -132,9 +134,9 @@ class Tab:
                 if (follows or begins) and not queued:
                     waiting.append((each, follows or []))
 
-    def press(self, name: str) -> None:
-        """Click a button."""
-        self.set({(name, "n_clicks"): (self.parts[name].get("n_clicks") or 0) + 1})
+    def run(self) -> None:
+        """Click Run, as our own script hands it on."""
+        self.set({("pressed", "data"): time.time() * 1000})
 
     def rows(self, table: str, start: int = 0, stop: int = 100) -> dict[str, Any]:
         """Rows of a grid as the server answers them: rowData and rowCount."""
