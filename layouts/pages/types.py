@@ -73,6 +73,7 @@ def page(
     columns = review["columns"]
     is_draft = bool(known.get("draft"))
     asked = [column for column in columns if question(column, used.of(column["from"]))]
+    losing = [column for column in columns if lost(column, used.of(column["from"]))]
     title = "Check what we understood" if is_draft else known["name"]
     file = dcc.Input(type="file", id="choices-file", className="visually-hidden")
     load = html.Label(
@@ -84,7 +85,7 @@ def page(
         blocks.crumbs(["Added", "Check types", "Use"], "Check types") if is_draft else None,
         blocks.header(title, _read_as(known, review), [_whole_file(known, review, chosen), load]),
         None if is_draft else data_tabs.tabs(known["id"], "/types"),
-        blocks.lede(verdict(len(columns), len(asked))),
+        blocks.lede(verdict(len(columns), len(asked), losing)),
         html.P(
             "Nothing is changed in your file: it is kept, and can be read anew at any time. "
             "What you choose is used for the next file of these columns too.",
@@ -118,12 +119,22 @@ def page(
     )
 
 
-def verdict(columns: int, asked: int) -> str:
-    """Say how many columns need a look."""
+def verdict(columns: int, asked: int, losing: Sequence[Mapping[str, Any]] = ()) -> str:
+    """Say how many columns need a look; `losing` are those of which a choice keeps not every value."""
+    if losing and not asked:
+        if len(losing) > 1:
+            return f"As you chose, {len(losing)} columns lose values."
+        column, filled = losing[0], losing[0]["filled"]
+        return f"As you chose, {column['name']} loses {words.count(filled - column['fits'])} of {words.count(filled)} values."
     if not asked:
         return f"All {columns} columns are clear." if columns > 1 else "Its one column is clear."
     need = "needs a decision" if asked == 1 else "need a decision"
     return f"{columns - asked} of {words.plural(columns, 'column')} are clear. {asked} {need} from you."
+
+
+def lost(column: Mapping[str, Any], used: ColumnReading) -> int:
+    """How many values cannot be read as the type that was chosen for their column."""
+    return column["filled"] - column["fits"] if column["kind"] is not None and used.kind is not None else 0
 
 
 def changes(chosen: Reading, used: Reading) -> int:
@@ -253,7 +264,7 @@ def _rows(
             html.Td(keep), html.Th(named, scope="row"), html.Td(_labelled(f"Type of {source}", kind)),
             html.Td(_share(column)),
             html.Td([html.Code(each[:40]) for each in column["first"]], className="raw"),
-            html.Td([_noticed(column, figure, asked), _missing(place, column, choice)]),
+            html.Td([_noticed(column, figure, asked), _lost(column, used.of(source)), _missing(place, column, choice)]),
         ],
         className="asking" if asked else "",
     )  # fmt: skip
@@ -340,6 +351,16 @@ def _noticed(column: Mapping[str, Any], figure: Mapping[str, Any], asked: Questi
     badge = [blocks.badge("Your decision", "warning"), " "] if asked else []
     said = " · ".join(parts)
     return html.Div([*badge, html.Span(said[:1].upper() + said[1:], className="quiet")])
+
+
+def _lost(column: Mapping[str, Any], used: ColumnReading) -> Component | None:
+    """What a choice of type leaves empty, with examples."""
+    many = lost(column, used)
+    if not many:
+        return None
+    shown = [html.Code(cell[:30]) for _, cell in (column.get("misfits") or ())[:3]]
+    said = f"{words.plural(many, 'value')} lost: no {_NOUNS.get(column['kind'], 'fitting value')}"
+    return html.Div([blocks.badge(said, "warning"), html.Div(shown, className="raw")], className="lost")
 
 
 def _missing(place: int, column: Mapping[str, Any], choice: ColumnReading) -> html.Details:
