@@ -237,7 +237,8 @@ def _serve_packed(server: Flask, folder: Path) -> None:
         how: dict[str, Any] = {"mimetype": "application/javascript", "max_age": 31_536_000 if dated else 0}
         try:
             answer = send_file(_pack(source, folder, name), **how)
-        except FileNotFoundError:  # a server of another version removed it just now
+        except FileNotFoundError:  # a server of another version removed it just now, or somebody the whole folder
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             answer = send_file(_pack(source, folder, name), **how)
         except OSError as error:
             if not room.is_out(error):

@@ -362,3 +362,8 @@ def test_a_packed_script_that_went_is_packed_again(client: FlaskClient, here: Ho
     for name in packed(here):
         (here.home.server / "packed" / name).unlink()
     assert script(client, "dash_ag_grid/some.js") == b"one"
+
+
+def test_packed_scripts_whose_folder_went_are_packed_again(client: FlaskClient, here: House, plain: Path) -> None:
+    shutil.rmtree(here.home.server / "packed")
+    assert script(client, "dash_ag_grid/some.js") == b"one"
