@@ -69,6 +69,9 @@ class Job(Protocol):
     def show(self, result: Result) -> None:
         """Publish the result so far: drawn by the same view, marked partial."""
 
+    def place(self, name: str) -> Path:
+        """Where a table may be written that `table` cannot ask for; `keep` it, and it is found again."""
+
     def table(self, name: str, sql: str, **names: Any) -> Spilled:
         """Query the dataset straight to columns on disk, never through memory."""
 

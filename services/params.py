@@ -12,11 +12,13 @@ import json
 import re
 import types
 import typing
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from services.errors import ParamError
+from services.errors import Expected, ParamError
+from services.explore import filters
 from services.schema import ColumnType, Schema
 
 P = TypeVar("P")
@@ -62,10 +64,11 @@ class Number:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of `options`: value -> what the person reads."""
+    """One of `options`, or several: value -> what the person reads."""
 
     label: str
     options: Mapping[str, str] = field(hash=False)
+    many: bool = False
     help: str = ""
     when: When | None = None
 
@@ -109,7 +112,27 @@ class Values:
     when: When | None = None
 
 
-Kind = Column | Number | Choice | Flag | Date | Text | Values
+@dataclass(frozen=True)
+class Pairs:
+    """Texts that become others: (from, to), `from` at most once."""
+
+    label: str
+    to: str = "becomes"
+    most: int = 5_000
+    help: str = ""
+    when: When | None = None
+
+
+@dataclass(frozen=True)
+class Where:
+    """Conditions of rows, as `services.explore.filters` knows them: column -> what is wanted of it."""
+
+    label: str
+    help: str = ""
+    when: When | None = None
+
+
+Kind = Column | Number | Choice | Flag | Date | Text | Values | Pairs | Where
 _MISSING = dataclasses.MISSING
 _DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([T ]00:00(:00([.]0+)?)?)?")
 _THOUSANDS = re.compile("[+-]?[0-9]{1,3}([, \u00a0\u2009\u202f])[0-9]{3}(?:\\1[0-9]{3})*")
@@ -232,10 +255,11 @@ def _checked(each: Field, given: Any, schema: Schema) -> Any:
         case Number():
             return _number(each, given)
         case Choice():
-            if not isinstance(given, str) or given not in each.kind.options:
+            chosen = given if each.kind.many and isinstance(given, list) else [given]
+            if not all(isinstance(one, str) and one in each.kind.options for one in chosen):
                 options = ", ".join(each.kind.options)
                 raise ParamError(f"{each.kind.label}: choose one of {options}.", field=each.name)
-            return given
+            return tuple(dict.fromkeys(chosen)) if each.kind.many else given
         case Flag():
             flags = {"true": True, "false": False, "yes": True, "no": False}
             flag = given if isinstance(given, bool) else flags.get(str(given).lower())
@@ -259,6 +283,40 @@ def _checked(each: Field, given: Any, schema: Schema) -> Any:
             if not each.kind.many and len(listed) != 1:
                 raise ParamError(f"{each.kind.label}: choose one.", field=each.name)
             return tuple(str(value) for value in listed) if each.kind.many else str(listed[0])
+        case Pairs():
+            return _pairs(each, given)
+        case Where():
+            return _where(each, given, schema)
+
+
+def _pairs(each: Field, given: Any) -> tuple[tuple[str, str], ...]:
+    assert isinstance(each.kind, Pairs)
+    listed = list(given.items()) if isinstance(given, Mapping) else given
+    if not isinstance(listed, list | tuple) or len(listed) > each.kind.most:
+        raise ParamError(f"{each.kind.label}: at most {each.kind.most:,} pairs of texts.", field=each.name)
+    pairs = []
+    for pair in listed:
+        if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(isinstance(one, str) for one in pair):
+            raise ParamError(
+                f"{each.kind.label}: each is a pair of texts, what it is and what it becomes.", field=each.name
+            )
+        pairs.append((pair[0], pair[1]))
+    if each.required and not pairs:
+        raise ParamError(f"{each.kind.label}: give one pair or more.", field=each.name)
+    twice = next((one for one, count in Counter(one for one, _ in pairs).items() if count > 1), None)
+    if twice is not None:
+        raise ParamError(f"{each.kind.label}: “{twice}” is there twice. Keep one of them.", field=each.name)
+    return tuple(pairs)
+
+
+def _where(each: Field, given: Any, schema: Schema) -> dict[str, Any]:
+    if not isinstance(given, Mapping) or (each.required and not given):
+        raise ParamError(f"{each.kind.label}: say which rows.", field=each.name)
+    try:
+        filters.conditions(schema.names, given)
+    except Expected as error:
+        raise ParamError(f"{each.kind.label}: {error.message}", field=each.name) from None
+    return dict(given)
 
 
 def _column(each: Field, name: Any, schema: Schema) -> str:
@@ -304,7 +362,7 @@ def canonical(params: Any) -> dict[str, Any]:
     def plain(value: Any) -> Any:
         if isinstance(value, dt.date):
             return value.isoformat()
-        return list(value) if isinstance(value, tuple) else value
+        return [plain(one) for one in value] if isinstance(value, tuple) else value
 
     return {each.name: plain(getattr(params, each.name)) for each in dataclasses.fields(params)}
 

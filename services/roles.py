@@ -85,7 +85,9 @@ _RULES: dict[str, _Rule] = {
         _is_key,
         _set("order invoice transaction receipt basket bill ticket orderid invoiceno transactionid"),
         KEY,
-        _set("date type status amount total value customer day time method channel line length depth width height size"),
+        _set(
+            "date type status amount total value customer day time method channel line length depth width height size"
+        ),
     ),
     "item": _Rule(
         _is_key,

@@ -85,7 +85,7 @@ class Columns:
         text, values = self._bind(sql, names)
         part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
-            with self._opened(path.parent) as con:
+            with self.opened(path.parent) as con:
                 con.execute(f"COPY ({text}) TO {duck.literal(part.resolve())} ({duck.PARQUET})", values)
             part.replace(path)
         except BaseException:  # a full disk, above all: half a table would keep it full
@@ -100,7 +100,7 @@ class Columns:
         if sample is None or sample.rows >= self.rows:
             return self.query("SELECT {columns} FROM rows", columns=columns)
         by = "NULL::VARCHAR" if sample.by is None else f"{duck.quote(self._known(sample.by))}::VARCHAR"
-        with self._opened() as con:
+        with self.opened() as con:
             groups = [(None, self.rows)]
             if sample.by is not None:
                 groups = con.execute(f"SELECT {by}, count(*) FROM {source} GROUP BY ALL ORDER BY ALL").fetchall()
@@ -125,13 +125,13 @@ class Columns:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Ask many questions over one connection: opening one takes longer than most answers."""
-        with self._opened() as con:
+        with self.opened() as con:
             yield Session(con, self._bind)
 
     def slice(self, start: int, stop: int) -> list[tuple[Any, ...]]:
         """Rows `start` to `stop` (half open) in the table's order, as plain tuples."""
         source = f"read_parquet({duck.literal(self.path.resolve())}, file_row_number=true)"
-        with self._opened() as con:
+        with self.opened() as con:
             return con.execute(
                 f"SELECT * EXCLUDE (file_row_number) FROM {source} WHERE file_row_number >= ? AND file_row_number < ? "
                 "ORDER BY file_row_number",
@@ -155,12 +155,12 @@ class Columns:
     @contextmanager
     def _asked(self, sql: str, names: Mapping[str, Any]) -> Iterator[Any]:
         text, values = self._bind(sql, names)
-        with self._opened() as con:
+        with self.opened() as con:
             yield con.execute(text, values or None)
 
     @contextmanager
-    def _opened(self, *folders: Path) -> Iterator[DuckDBPyConnection]:
-        """A connection that sees this file."""
+    def opened(self, *folders: Path) -> Iterator[DuckDBPyConnection]:
+        """A connection that sees this file, as the table `rows`, and may write to `folders`."""
         with duck.connection(self.path.parent, *folders, spill=self.spill, memory_mb=self.memory_mb) as con:
             con.execute(f"CREATE TEMP VIEW rows AS SELECT * FROM read_parquet({duck.literal(self.path.resolve())})")
             yield con

@@ -40,8 +40,12 @@ class Detached:
         """Hold the latest result so far."""
         self.shown = result
 
+    def place(self, name: str) -> Path:
+        """Where a table may be written that `table` cannot ask for."""
+        return self._folder / f"{name}.parquet"
+
     def table(self, name: str, sql: str, **names: Any) -> Spilled:
         """Query the dataset that this object was made with."""
         if self._table is None:
             raise ValueError("Detached needs the dataset to query it: Detached(table).")
-        return self._table.store(self._folder / f"{name}.parquet", sql, **names)
+        return self._table.store(self.place(name), sql, **names)

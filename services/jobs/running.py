@@ -62,8 +62,11 @@ class Running:
         self._say(partial=self._shown)
         shutil.rmtree(folder / str(self._shown - 2), ignore_errors=True)
 
-    def table(self, name: str, sql: str, **names: Any) -> Spilled:
+    def place(self, name: str) -> Path:
         # Among the steps: a step may name it, and what a run that ended early leaves goes with them.
         folder = self._steps / "tables"
         folder.mkdir(parents=True, exist_ok=True)
-        return self._table.store(folder / f"{name}.parquet", sql, **names)
+        return folder / f"{name}.parquet"
+
+    def table(self, name: str, sql: str, **names: Any) -> Spilled:
+        return self._table.store(self.place(name), sql, **names)

@@ -107,7 +107,7 @@ def test_the_rows_behind_an_alert_are_as_many_as_it_says(planted: tuple[Table, d
     for alert in asked:
         condition, values = filters.conditions(table.schema.names, alert.where)
         source = f"(SELECT * FROM read_parquet('{table.path}', file_row_number=true))"
-        with table._opened() as con:
+        with table.opened() as con:
             text = condition.replace("FROM FILE", f"FROM {source}")
             ((count,),) = con.execute(f"SELECT count(*) FROM {source} WHERE {text}", values).fetchall()
         assert count == alert.rows, alert

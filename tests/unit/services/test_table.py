@@ -202,7 +202,7 @@ def test_two_tables_asked_at_once_keep_apart(tmp_path: Path) -> None:
     for name in ("one", "two", "three", "four", "five"):
         write(pd.DataFrame({"name": [name]}), tmp_path / f"{name}.parquet")
     one = Spilled.at(tmp_path / "one.parquet", spill=tmp_path)
-    with one._opened() as con:
+    with one.opened() as con:
         for name in ("two", "three", "four", "five"):
             (tmp_path / name).mkdir()
             assert Spilled.at(tmp_path / f"{name}.parquet", spill=tmp_path / name).fetch("FROM rows") == [(name,)]
