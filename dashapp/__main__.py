@@ -1,4 +1,4 @@
-"""The command line: `python -m dashapp serve | analyses | profile | run | doctor`.
+"""The command line: `python -m dashapp serve | analyses | profile | run | clean | doctor`.
 
 Exactly one JSON object on standard output, progress on standard error. Exit codes: 0 done; 2 the
 user can fix it; 3 killed by a limit; 130 cancelled; 1 a bug.
@@ -40,6 +40,10 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("file")
     run.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter; may be repeated")
     run.add_argument("--out", help="folder to write each table to, as <table>.csv")
+    clean = commands.add_parser("clean", help="apply a recipe to every row of a table")
+    clean.add_argument("file")
+    clean.add_argument("--recipe", required=True, help="the JSON file of the recipe")
+    clean.add_argument("--to", required=True, help="the file to write, .csv or .parquet")
     doctor = commands.add_parser("doctor", help="look at the server and DATA_DIR, and repair what is safe to repair")
     doctor.add_argument("--check", action="store_true", help="only look, change nothing")
     return root
@@ -70,6 +74,8 @@ def main(arguments: list[str] | None = None) -> int:
                 said, code = cli.analyses(), DONE
             case "profile":
                 said, code = cli.profile(asked.file, asked.out, settings)
+            case "clean":
+                said, code = cli.clean(asked.file, asked.recipe, asked.to, settings)
             case "doctor":
                 from dashapp import doctor
 

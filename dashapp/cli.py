@@ -18,12 +18,16 @@ from dashapp.printed import ended
 from dashapp.settings import Settings
 from services import datasets, export, params, results, uploads
 from services.analysis import find, find_all
+from services.cleaning.recipe import parse
+from services.duck import PARQUET
 from services.errors import DoesNotFit, FileRefused, NotFound, ParamError
 from services.jobs import lanes, tasks
 from services.jobs.record import Record
 from services.jobs.supervisor import Bounds, supervise
+from services.table import Table
 from services.workspace import Home, Workspace, new_id
 
+_WRITTEN = {".csv": "FORMAT csv, HEADER", ".parquet": PARQUET}
 EXITS = {"done": 0, "failed": 2, "killed": 3, "interrupted": 3, "cancelled": 130}
 
 
@@ -62,26 +66,55 @@ def run(slug: str, file: str, given: list[str], out: str | None, settings: Setti
             raise ParamError(f"There is no parameter “{name}”. There are: {', '.join(sorted(declared))}.", field=name)
     target = _folder(out)
     with _workspace() as workspace:
-        taken = _take_in(workspace, Path(file), settings)
-        if taken.state != "done":
-            return _told(taken), _exit(taken)
-        assert taken.outcome is not None
-        known = datasets.about(workspace, taken.outcome)
-        schema = datasets.schema(known)
-        proposed = {
-            name: column
-            for name, column in params.propose(analysis.params, schema, known["roles"]).items()
-            if name not in asked
-        }
-        question = params.canonical(params.parse(analysis.params, {**proposed, **asked}, schema))
-        notes = tuple(f"{name} is “{column}”, proposed by its name and type." for name, column in proposed.items())
-        job = _job(workspace, "analysis", slug, analysis.title, question)
-        key = results.key(known["id"], slug, analysis.version, question)
-        job = _supervised(workspace, job.changed(dataset=known["id"], key=key, notes=notes), settings)
-        if job.state != "done":
+        job, notes = _answered(workspace, slug, file, asked, settings)
+        if job.state != "done" or job.task != "analysis":
             return _told(job), _exit(job)
-        stored = results.get(workspace.result(key))
-        return _result(stored, job, notes, target, workspace.folder), 0
+        return _result(results.get(workspace.result(job.key)), job, notes, target, workspace.folder), 0
+
+
+def clean(file: str, recipe: str, to: str, settings: Settings) -> tuple[dict[str, Any], int]:
+    """Apply the recipe in the file `recipe` to every row of `file`, and write the table that comes of it to `to`."""
+    target = Path(to)
+    if target.suffix not in _WRITTEN:
+        raise ParamError(f"“{to}” is neither .csv nor .parquet. Give it one of these endings.", field="to")
+    _folder(str(target.parent))
+    try:
+        steps = parse(Path(recipe).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise NotFound(f"The recipe “{recipe}” cannot be read. Name the JSON file of a recipe.") from None
+    with _workspace() as workspace:
+        asked = {"recipe": json.dumps(steps.as_json())}
+        job, notes = _answered(workspace, "cleaning", file, asked, settings)
+        if job.state != "done" or job.task != "analysis":
+            return _told(job), _exit(job)
+        stored = results.get(workspace.result(job.key))
+        made = workspace.dataset(stored.about.get("made_dataset") or job.dataset)
+        with _whole(target.resolve()) as part:
+            Table.open(made, spill=workspace.folder).copy(part, _WRITTEN[target.suffix])
+        return _result(stored, job, notes, None, workspace.folder) | {"file": str(target)}, 0
+
+
+def _answered(
+    workspace: Workspace, slug: str, file: str, asked: dict[str, Any], settings: Settings
+) -> tuple[Record, tuple[str, ...]]:
+    """Read `file` and ask an analysis of it: the run as it ended, or the reading where that did not end well."""
+    taken = _take_in(workspace, Path(file), settings)
+    if taken.state != "done":
+        return taken, ()
+    assert taken.outcome is not None
+    analysis, known = find(slug), datasets.about(workspace, taken.outcome)
+    schema = datasets.schema(known)
+    proposed = {
+        name: column
+        for name, column in params.propose(analysis.params, schema, known["roles"]).items()
+        if name not in asked
+    }
+    question = params.canonical(params.parse(analysis.params, {**proposed, **asked}, schema))
+    notes = tuple(f"{name} is “{column}”, proposed by its name and type." for name, column in proposed.items())
+    job = _job(workspace, "analysis", slug, analysis.title, question)
+    key = results.key(known["id"], slug, analysis.version, question)
+    job = job.changed(dataset=known["id"], key=key, notes=notes)
+    return _supervised(workspace, job, settings), notes
 
 
 def _folder(out: str | None) -> Path | None:

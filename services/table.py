@@ -93,6 +93,11 @@ class Columns:
             raise
         return Spilled.at(path, spill=self.spill, memory_mb=self.memory_mb)
 
+    def copy(self, path: Path, form: str) -> None:
+        """Write every row to the new file `path`, through no memory; `form` is how DuckDB's COPY is told the format."""
+        with self.opened(path.parent) as con:
+            con.execute(f"COPY (SELECT * FROM rows) TO {duck.literal(path.resolve())} ({form})")
+
     def frame(self, columns: list[str], sample: Sample | None = None) -> DataFrame:
         """Bring `columns` into memory, whole or as a seeded sample in the table's order."""
         source = f"read_parquet({duck.literal(self.path.resolve())}, file_row_number=true)"

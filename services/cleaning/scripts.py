@@ -7,13 +7,15 @@ that they make this table again, whatever else they are given.
 from __future__ import annotations
 
 import pprint
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from services.cleaning import formula
+from services.cleaning.apply import on_disk
 from services.cleaning.chain import Chain
 from services.cleaning.recipe import Planned, Recipe
-from services.cleaning.step import Change
+from services.cleaning.step import Change, many
 from services.duck import literal, quote
 from services.schema import ColumnType, Schema
 from services.table import ROW_NUMBER, Columns
@@ -29,22 +31,9 @@ def between(values, at):
 '''
 
 
-def as_pandas(table: Columns, recipe: Recipe, name: str = "table.csv") -> str:
-    """A script that reads the CSV of this table as it was before, cleans it, and writes it.
+_SCRIPT = '''"""Clean {name}: {steps}. Needs pandas 3.
 
-    `table` is asked again for what the steps measure.
-    """
-    lines = []
-    for place, (planned, schema, measured, change) in enumerate(_walked(table, recipe), 1):
-        lines += ["", f"# {place}. {planned.step.title}{f': {_line(planned.note)}' if planned.note else ''}"]
-        lines += planned.step.code(schema, planned.question(schema), measured)
-        lines += ["table = table.reset_index(drop=True)"] if change.where or change.remakes else []
-    body = "\n".join(f"    {line}" if line else "" for line in lines)
-    has_formula = any(planned.slug == "derive" for planned in recipe.active)
-    helper = (_BETWEEN if "between(" in body else "") + (formula.CODE if has_formula else "")
-    return f'''"""Clean {_line(name)}: {len(recipe.active)} steps. Needs pandas 3.
-
-    python clean.py {_line(name)} cleaned.csv
+    python clean.py {name} cleaned.csv
 """
 
 import hashlib
@@ -55,14 +44,14 @@ import sys
 import numpy as np
 import pandas as pd
 
-TYPES = {pprint.pformat({c.name: _dtype(c) for c in table.schema if not c.is_date}, sort_dicts=False, width=110)}
-DATES = {[c.name for c in table.schema if c.is_date]!r}
-{helper}
+TYPES = {types}
+DATES = {dates!r}
+{helpers}
 
 def read(path):
     """Read the table as it was before: empty cells are missing values, and nothing else is."""
     table = pd.read_csv(path, dtype=TYPES, parse_dates=DATES, keep_default_na=False, na_values=[""])
-    return table.astype({{name: "datetime64[us]" for name in DATES}})
+    return table.astype(dict.fromkeys(DATES, "datetime64[us]"))
 
 
 def clean(table):
@@ -75,44 +64,80 @@ if __name__ == "__main__":
 '''
 
 
-def as_sql(table: Columns, recipe: Recipe, name: str = "table.csv") -> str:
-    """A query for DuckDB that does the same over a table called `source`, of the same columns and types."""
-    parts = [f"step_0 AS (SELECT row_number() OVER () - 1 AS {ROW_NUMBER}, * FROM source)"]
-    schema = table.schema
-    for place, (planned, _, _, change) in enumerate(_walked(table, recipe), 1):
-        note = f"\n-- {place}. {planned.step.title}{f': {_line(planned.note)}' if planned.note else ''}\n"
-        columns = ", ".join(f"{made} AS {quote(column)}" for column, made in change.columns.items())
-        where = f" WHERE {change.where}" if change.where else ""
-        number = f"row_number() OVER () - 1 AS {ROW_NUMBER}" if change.remakes else ROW_NUMBER
-        source = f"({change.source})" if change.source else "rows"
-        parts.append(
-            f"{note}step_{place} AS (WITH rows AS (FROM step_{place - 1}) "
-            f"SELECT {number}, {columns} FROM {source}{where})"
+@dataclass(frozen=True, kw_only=True)
+class Walked:
+    """A step that counts: the columns it found, what it measured there, and what it did."""
+
+    planned: Planned
+    schema: Schema
+    measured: Mapping[str, Any]
+    change: Change
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scripts:
+    """The scripts of a recipe for one table, which is asked once for what the steps measure."""
+
+    schema: Schema
+    steps: Sequence[Walked]
+
+    @classmethod
+    def of(cls, table: Columns, recipe: Recipe) -> Scripts:
+        steps = []
+        with table.opened() as con:
+            chain = Chain(con, on_disk(table.path), table.schema, table.rows)
+            for planned in recipe.active:
+                schema, measured = chain.schema, chain.measure(planned)
+                change = chain.change(planned, measured)
+                rows = chain.count(change).after
+                steps.append(Walked(planned=planned, schema=schema, measured=measured, change=change))
+                chain.apply(planned, change, rows)
+        return cls(schema=table.schema, steps=steps)
+
+    def pandas(self, name: str = "table.csv") -> str:
+        """A script that reads the CSV of the table as it was before, cleans it, and writes it."""
+        lines: list[str] = []
+        for place, each in enumerate(self.steps, 1):
+            lines += ["", f"# {_headed(place, each.planned)}"]
+            lines += each.planned.step.code(each.schema, each.planned.question(each.schema), each.measured)
+            if each.change.where or each.change.remakes:
+                lines.append("table = table.reset_index(drop=True)")
+        body = "\n".join(f"    {line}" if line else "" for line in lines)
+        has_formula = any(each.planned.slug == "derive" for each in self.steps)
+        helpers = (_BETWEEN if "between(" in body else "") + (formula.CODE if has_formula else "")
+        types = {column.name: _dtype(column) for column in self.schema if not column.is_date}
+        return _SCRIPT.format(
+            name=_line(name), steps=many(len(self.steps), "step"), helpers=helpers, body=body,
+            types=pprint.pformat(types, sort_dicts=False, width=110),
+            dates=[column.name for column in self.schema if column.is_date],
+        )  # fmt: skip
+
+    def sql(self, name: str = "table.csv") -> str:
+        """A query for DuckDB that does the same over a table called `source`, of the same columns and types."""
+        parts = [f"step_0 AS (SELECT row_number() OVER () - 1 AS {ROW_NUMBER}, * FROM source)"]
+        for place, each in enumerate(self.steps, 1):
+            change = each.change
+            columns = ", ".join(f"{made} AS {quote(column)}" for column, made in change.columns.items())
+            where = f" WHERE {change.where}" if change.where else ""
+            number = f"row_number() OVER () - 1 AS {ROW_NUMBER}" if change.remakes else ROW_NUMBER
+            source = f"({change.source})" if change.source else "rows"
+            parts.append(
+                f"\n-- {_headed(place, each.planned)}\nstep_{place} AS (WITH rows AS (FROM step_{place - 1}) "
+                f"SELECT {number}, {columns} FROM {source}{where})"
+            )
+        types = ", ".join(f"{literal(column.name)}: {literal(column.sql)}" for column in self.schema)
+        chain = ",\n".join(parts)
+        last = f"step_{len(self.steps)}"
+        return (
+            f"-- Clean {_line(name)}: {many(len(self.steps), 'step')}, for DuckDB 1.4 or newer.\n"
+            f"-- CREATE VIEW source AS SELECT * FROM read_csv({literal(_line(name))}, header = true, nullstr = '', "
+            f"columns = {{{types}}});\n"
+            f"WITH {chain}\nSELECT * EXCLUDE ({ROW_NUMBER}) FROM {last} ORDER BY {ROW_NUMBER};\n"
         )
-    types = ", ".join(f"{literal(c.name)}: {literal(c.sql)}" for c in schema)
-    header = (
-        f"-- Clean {_line(name)}: {len(recipe.active)} steps, for DuckDB 1.4 or newer.\n"
-        f"-- CREATE VIEW source AS SELECT * FROM read_csv({literal(_line(name))}, header = true, nullstr = '', "
-        f"columns = {{{types}}});\n"
-    )
-    chain = ",\n".join(parts)
-    return (
-        f"{header}WITH {chain}\nSELECT * EXCLUDE ({ROW_NUMBER}) FROM step_{len(recipe.active)} ORDER BY {ROW_NUMBER};\n"
-    )
 
 
-def _walked(table: Columns, recipe: Recipe) -> Iterator[tuple[Planned, Schema, Mapping[str, Any], Change]]:
-    """Each step that counts, the schema it finds, what it measures there, and what it does."""
-    from services.cleaning.apply import on_disk
-
-    with table.opened() as con:
-        chain = Chain(con, on_disk(table.path), table.schema, table.rows)
-        for planned in recipe.active:
-            schema, measured = chain.schema, chain.measure(planned)
-            change = chain.change(planned, measured)
-            rows = chain.count(change).after
-            yield planned, schema, measured, change
-            chain.apply(planned, change, rows)
+def _headed(place: int, planned: Planned) -> str:
+    return f"{place}. {planned.step.title}{f': {_line(planned.note)}' if planned.note else ''}"
 
 
 def _dtype(column: ColumnType) -> str:

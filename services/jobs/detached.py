@@ -18,13 +18,14 @@ T = TypeVar("T")
 class Detached:
     """Runs in the calling process: keeps nothing for later, notes what was reported and shown.
 
-    Tables are written to a folder that goes when this object goes; hold on to it while reading them.
+    Tables are written to `folder`, or to one that goes when this object goes; hold on to it while reading them.
     """
 
-    def __init__(self, table: Table | None = None) -> None:
+    def __init__(self, table: Table | None = None, folder: Path | None = None) -> None:
         self._table = table
-        self._folder = Path(tempfile.mkdtemp(prefix="datainsights-"))
-        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._folder = folder or Path(tempfile.mkdtemp(prefix="datainsights-"))
+        if folder is None:
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self.reports: list[tuple[int, int, str]] = []
         self.shown: Result | None = None
 

@@ -17,7 +17,7 @@ from services.errors import FileRefused, NotFound
 from services.jobs import checkpoints
 from services.jobs.record import Record
 from services.jobs.running import Running
-from services.table import ABOUT, Table
+from services.table import ABOUT, Spilled, Table
 from services.workspace import Workspace, discard, write_json
 
 Say = Callable[..., None]
@@ -63,9 +63,28 @@ def _analyse(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: i
         }
 
     result = analysis.run(table, question, Running(say, table, folder, spill, about, shown=job.partial))
-    results.put(folder, result, about(result), spill)
+    told = about(result)
+    if result.dataset is not None:
+        told["made_dataset"] = _keep_version(job, workspace, question, result.dataset, spill, say, buffer)
+    results.put(folder, result, told, spill)
     shutil.rmtree(folder / results.PARTIAL, ignore_errors=True)
     return {"outcome": job.key}
+
+
+def _keep_version(
+    job: Record, workspace: Workspace, question: Any, made: Spilled, spill: Path, say: Say, buffer: int
+) -> str:
+    """Make a version of the dataset from what a recipe made of it."""
+    from services import versions
+    from services.cleaning import recipe
+
+    def report(done: int, total: int, label: str) -> None:
+        say(progress=[90 * total + 10 * done, 100 * total, label])
+
+    assert job.dataset is not None
+    return versions.make(
+        workspace, job.dataset, made, recipe.parse(question.recipe), report=report, spill=spill, memory_mb=buffer
+    )
 
 
 def _take_in(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: int) -> dict[str, Any]:

@@ -1,0 +1,86 @@
+"""Versions of a table: what a recipe made of it is a dataset of its own, which knows where it comes from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from services import datasets, results, roles
+from services.cleaning.recipe import Recipe
+from services.errors import NotFound
+from services.table import ABOUT, DATA, Spilled, Table
+from services.workspace import Workspace, write_json
+
+_OF_FILE = ("encoding", "delimiter", "bytes", "memory_before", "source", "rejected", "misfits", "description")
+
+
+def root_of(known: Mapping[str, Any]) -> str:
+    """The id of the table that a version was made of; its own, where it is none."""
+    return (known.get("cleaned") or {}).get("root") or known["id"]
+
+
+def recipe_of(known: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The recipe that made a version."""
+    return (known.get("cleaned") or {}).get("recipe")
+
+
+def each(workspace: Workspace, root: str) -> list[dict[str, Any]]:
+    """The table `root` and its versions, oldest first."""
+    found = [known for known in datasets.each(workspace) if root_of(known) == root]
+    return sorted(found, key=lambda known: (known["id"] != root, known["made"]))
+
+
+def make(
+    workspace: Workspace,
+    root: str,
+    made: Spilled,
+    recipe: Recipe,
+    *,
+    report: Callable[[int, int, str], None],
+    spill: Path,
+    memory_mb: int,
+) -> str:
+    """Keep the table `made` as a version of the dataset `root`, described; return its id. It becomes the open one.
+
+    The same recipe of the same table is the same version.
+    """
+    from services.profile import profile
+
+    before = datasets.about(workspace, root)
+    dataset = datasets.name_of(root, datasets.schema(before), tuple(recipe.mark))
+    if workspace.dataset(dataset).exists():
+        datasets.open_(workspace, dataset)
+        return dataset
+    folder = spill / "version"
+    folder.mkdir()
+    results.link(made.path, folder / DATA)
+    taken = [(known.get("cleaned") or {}).get("number", 0) for known in each(workspace, root)]
+    number = max(taken, default=0) + 1
+    played = {role: name for role, name in before["roles"].items() if name in roles.fitting(role, made.schema)}
+    known = {
+        **{name: before[name] for name in _OF_FILE if name in before},
+        "name": f"{before['name']}, cleaned {number}",
+        "columns": made.schema.as_json(),
+        "rows": made.rows,
+        "roles": roles.propose(made.schema) | played,
+        "notes": [],
+        "version": before.get("version", 1),
+        "made": time.time(),
+        "on_disk": (folder / DATA).stat().st_size,
+        "cleaned": {"root": root, "number": number, "recipe": recipe.as_json()},
+    }
+    write_json(folder / ABOUT, known | {"memory_after": before["memory_after"]})
+    began = time.time()
+    described = profile(Table.open(folder, spill=spill, memory_mb=memory_mb), report)
+    write_json(folder / datasets.PROFILE, {**described, "seconds": time.time() - began})
+    held = sum(column.get("in_memory") or 0 for column in described["columns"])
+    write_json(folder / ABOUT, known | {"memory_after": held or before["memory_after"]})
+    try:
+        datasets.about(workspace, root)  # removed meanwhile: its versions stay, but none is begun
+    except NotFound:
+        raise NotFound("The dataset of this run was removed. Open it again and ask anew.") from None
+    datasets.keep(workspace, folder, dataset)
+    datasets.open_(workspace, dataset)
+    return dataset
