@@ -278,9 +278,7 @@ def told(planned: Planned) -> Iterator[None]:
 
     try:
         yield
-    except (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.DataError) as error:
+    except (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException) as error:
         text = str(error)
-        why = next((ours for theirs, ours in _SAID if theirs in text), text.splitlines()[0])
+        why = next((ours for theirs, ours in _SAID if theirs in text), text.splitlines()[0].rstrip("."))
         raise DataError(f"{planned.step.title}: {why}. Change the step, or the type of its column first.") from None
-    except (duckdb.BinderException, duckdb.InvalidInputException) as error:
-        raise DataError(f"{planned.step.title}: {str(error).splitlines()[0]}") from None
