@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services import duck
 from services.analysis import Job
@@ -16,6 +16,9 @@ from services.cleaning.step import Change
 from services.errors import DataError, Expected, ParamError
 from services.schema import Schema
 from services.table import Columns, Spilled
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +56,7 @@ def apply(table: Columns, recipe: Recipe, job: Job) -> Cleaned:
     written: Spilled | None = None
     folder = job.place("the table").parent
     with table.opened(folder) as con:
-        chain = Chain(con, on_disk(table.path), table.schema, table.rows)
+        chain = Chain(lambda sql: con.execute(sql).fetchall(), on_disk(table.path), table.schema, table.rows)
         for place, planned in enumerate(steps):
             job.report(place, len(steps) + 1, planned.step.title)
             name = f"{place + 1:03d} {planned.slug}"
@@ -61,18 +64,18 @@ def apply(table: Columns, recipe: Recipe, job: Job) -> Cleaned:
                 measured = job.keep(f"{name}, measured", partial(chain.measure, planned))
                 change = chain.change(planned, measured)
                 if change.scans or change.remakes:
-                    written = _settled(chain, table, job, f"{name}, before") or written
+                    written = _settled(con, chain, table, job, f"{name}, before") or written
                 kept = job.keep(name, partial(_counted, chain, planned, measured, change))
                 chain.apply(planned, change, kept["counts"]["after"])
                 if change.scans or change.remakes:
-                    written = _settled(chain, table, job, f"{name}, after")
+                    written = _settled(con, chain, table, job, f"{name}, after")
             except Expected as error:
                 field = error.field if isinstance(error, ParamError) else None
                 said = f"Step {place + 1}, {planned.step.title}: {error.message}"
                 raise StepFailed(said, place=place, field=field) from None
             done.append(Applied.from_json(kept))
         job.report(len(steps), len(steps) + 1, "Writing the table")
-        written = _settled(chain, table, job, "the table") or written
+        written = _settled(con, chain, table, job, "the table") or written
     return Cleaned(table=written, schema=chain.schema, steps=done)
 
 
@@ -94,10 +97,16 @@ def on_disk(path: Path) -> str:
     return f"SELECT * FROM read_parquet({duck.literal(path.resolve())}, file_row_number=true)"
 
 
-def _settled(chain: Chain, table: Columns, job: Job, name: str) -> Spilled | None:
+def _settled(con: DuckDBPyConnection, chain: Chain, table: Columns, job: Job, name: str) -> Spilled | None:
     """Write the table as it is now to columns on disk and go on from there, if it is not there already."""
     if chain.is_fresh:
         return None
-    made = job.keep(name, lambda: chain.write(job.place(name), spill=table.spill, memory_mb=table.memory_mb))
+
+    def write() -> Spilled:
+        path = job.place(name)
+        con.execute(f"COPY ({chain.select}) TO {duck.literal(path.resolve())} ({duck.PARQUET})")
+        return Spilled.at(path, spill=table.spill, memory_mb=table.memory_mb)
+
+    made = job.keep(name, write)
     chain.begin(on_disk(made.path), chain.schema, made.rows)
     return made

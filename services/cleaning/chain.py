@@ -8,25 +8,27 @@ is written to columns on disk first, so that it is worked out once.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from services import duck
 from services.cleaning.recipe import Planned
-from services.cleaning.step import MOST_COLUMNS, Change, Counts, sql
+from services.cleaning.step import MOST_COLUMNS, Change, Counts
+from services.cleaning.step import sql as literal
 from services.duck import quote
 from services.errors import DataError
 from services.profiling.columns import value_of
 from services.profiling.scale import Scale
 from services.schema import ColumnType, Schema
-from services.table import ROW_NUMBER, Session, Spilled, kind_of
+from services.table import ROW_NUMBER, Session, kind_of
 
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+Ask = Callable[[str], Sequence[Sequence[Any]]]
 
 EXAMPLES = 5
+
+_REFUSED = frozenset({"ConversionException", "OutOfRangeException", "InvalidInputException", "Refused"})
+_BOUND = re.compile(r"\$(\w+)")
 
 # Whether a cell changes: r as it is, o the same in the type it gets, v what it becomes.
 _DIFFERS = "((r{at} IS NULL) <> (v{at} IS NULL) OR o{at} IS DISTINCT FROM v{at})"
@@ -68,7 +70,7 @@ class _Asked:
     schema: Schema
     rows: int
 
-    def fetch(self, sql: str) -> list[tuple[Any, ...]]:
+    def fetch(self, sql: str) -> Sequence[Sequence[Any]]:
         return self.chain.fetch(sql)
 
     def quantiles(self, column: str, shares: Sequence[float], around: float | None = None) -> list[float]:
@@ -76,44 +78,50 @@ class _Asked:
 
 
 class Chain:
-    """Steps over one table, on one connection."""
+    """Steps over one table; `ask` answers SQL with rows, here or in another process."""
 
-    def __init__(self, con: DuckDBPyConnection, source: str, schema: Schema, rows: int) -> None:
+    def __init__(self, ask: Ask, source: str, schema: Schema, rows: int) -> None:
         """`source` is the SQL of a table that has `schema`, and the numbers of its rows."""
-        self._con, self.schema, self.rows = con, schema, rows
-        self._number = -1
-        self._fresh = True  # nothing was done to it since it was written
+        self._ask = ask
         self.begin(source, schema, rows)
 
     def begin(self, source: str, schema: Schema, rows: int) -> None:
         """Go on from a table that was written meanwhile."""
-        self._view(source)
-        self.schema, self.rows, self._fresh = schema, rows, True
+        self._steps = [source]
+        self.schema, self.rows = schema, rows
 
     @property
     def is_fresh(self) -> bool:
-        """Whether it is as it lies on disk."""
-        return self._fresh
+        """Whether nothing was done to it since it was written."""
+        return len(self._steps) == 1
 
     @property
     def name(self) -> str:
-        return f"step_{self._number}"
+        return f"step_{len(self._steps) - 1}"
 
     @property
     def select(self) -> str:
         """SQL of the table as it is now, in its order, without the numbers of its rows."""
         columns = ", ".join(quote(name) for name in self.schema.names)
-        return f"SELECT {columns} FROM {self.name} ORDER BY {ROW_NUMBER}"
+        return f"{self.head} SELECT {columns} FROM {self.name} ORDER BY {ROW_NUMBER}"
 
-    def fetch(self, sql: str) -> list[tuple[Any, ...]]:
-        head, sql = ("DESCRIBE ", sql.removeprefix("DESCRIBE ")) if sql.startswith("DESCRIBE ") else ("", sql)
-        return self._con.execute(f"{head}WITH rows AS NOT MATERIALIZED (FROM {self.name}) {sql}").fetchall()
+    @property
+    def head(self) -> str:
+        """SQL in front of a question: the steps as tables, the last of which is also called `rows`."""
+        steps = [f"step_{place} AS NOT MATERIALIZED ({text})" for place, text in enumerate(self._steps)]
+        return f"WITH {', '.join(steps)}, rows AS NOT MATERIALIZED (FROM {self.name})"
+
+    def fetch(self, sql: str) -> Sequence[Sequence[Any]]:
+        """Ask `sql` of the table `rows`, which may be described, and may bring tables of its own."""
+        describe = "DESCRIBE " if sql.startswith("DESCRIBE ") else ""
+        sql = sql.removeprefix(describe)
+        return self._ask(f"{describe}{self.head}{', ' + sql[5:] if sql.startswith('WITH ') else ' ' + sql}")
 
     def quantiles(self, column: str, shares: Sequence[float], around: float | None = None) -> list[float]:
         """Exact quantiles of a column of numbers, by straight line; none where it has no values."""
         value = value_of(self.schema[column]).replace("{x}", quote(column))
         if around is not None:
-            value = f"abs(({value})::DOUBLE - {sql(around)})"
+            value = f"abs(({value})::DOUBLE - {literal(around)})"
         ((count, low, high),) = self.fetch(f"SELECT count(v), min(v), max(v) FROM (SELECT {value} AS v FROM rows)")
         if not count:
             return []
@@ -224,18 +232,13 @@ class Chain:
         else:
             where = f" WHERE {change.where}" if change.where else ""
             text = f"{given}SELECT {ROW_NUMBER}, {columns} FROM rows{where}"
+        self._steps.append(text)
         with told(planned):
-            self._view(text)
             self.schema = self._described(before, change)
-        self.rows, self._fresh = rows, False
-
-    def write(self, path: Path, *, spill: Path, memory_mb: int) -> Spilled:
-        """Write the table as it is now, in its order, to the new Parquet file `path`."""
-        self._con.execute(f"COPY ({self.select}) TO {duck.literal(path.resolve())} ({duck.PARQUET})")
-        return Spilled.at(path, spill=spill, memory_mb=memory_mb)
+        self.rows = rows
 
     def _described(self, before: Schema, change: Change) -> Schema:
-        found = self._con.execute(f"DESCRIBE {self.name}").fetchall()
+        found = self.fetch("DESCRIBE SELECT * FROM rows")
         types = {name: sql for name, sql, *_ in found}
         columns = []
         for name in change.columns:
@@ -247,10 +250,6 @@ class Chain:
             columns.append(ColumnType(name=name, kind=kind, sql=types[name]))
         return Schema(tuple(columns))
 
-    def _view(self, text: str) -> None:
-        self._number += 1
-        self._con.execute(f"CREATE OR REPLACE TEMP VIEW {self.name} AS {text}")
-
 
 class _Over(Session):
     """Questions of `Scale` to a chain."""
@@ -258,11 +257,9 @@ class _Over(Session):
     def __init__(self, chain: Chain) -> None:
         object.__setattr__(self, "_chain", chain)
 
-    def fetch(self, sql: str, **names: Any) -> list[tuple[Any, ...]]:
+    def fetch(self, sql: str, **names: Any) -> Sequence[Sequence[Any]]:
         chain: Chain = self._chain  # type: ignore[attr-defined]
-        values = {name: value for name, value in names.items() if f"${name}" in sql}
-        text = f"WITH rows AS NOT MATERIALIZED (FROM {chain.name}), {sql.removeprefix('WITH ')}"
-        return chain._con.execute(text, values or None).fetchall()
+        return chain.fetch(_BOUND.sub(lambda found: literal(names[found[1]]), sql))
 
 
 def _family(sql_type: str) -> str:
@@ -274,11 +271,11 @@ def _family(sql_type: str) -> str:
 @contextlib.contextmanager
 def told(planned: Planned) -> Iterator[None]:
     """What the engine refuses because of the data, as a sentence about the step."""
-    import duckdb
-
     try:
         yield
-    except (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException) as error:
+    except Exception as error:
+        if type(error).__name__ not in _REFUSED:
+            raise
         text = str(error)
         why = next((ours for theirs, ours in _SAID if theirs in text), text.splitlines()[0].rstrip("."))
         raise DataError(f"{planned.step.title}: {why}. Change the step, or the type of its column first.") from None

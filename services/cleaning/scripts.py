@@ -1,7 +1,8 @@
 """A recipe to take along: as plain pandas and as SQL, each of which runs by itself and makes the same table.
 
 What was measured of a table (a median, the most frequent values) stands in the scripts as a number, so
-that they make this table again, whatever else they are given.
+that they make this table again, whatever else they are given. Of the capitals of a few letters (ß) engines
+do not agree.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class Scripts:
     def of(cls, table: Columns, recipe: Recipe) -> Scripts:
         steps = []
         with table.opened() as con:
-            chain = Chain(con, on_disk(table.path), table.schema, table.rows)
+            chain = Chain(lambda sql: con.execute(sql).fetchall(), on_disk(table.path), table.schema, table.rows)
             for planned in recipe.active:
                 schema, measured = chain.schema, chain.measure(planned)
                 change = chain.change(planned, measured)

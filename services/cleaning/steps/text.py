@@ -15,8 +15,9 @@ from services.errors import ParamError
 from services.params import Choice, Column, Flag, Number, Pairs, Text, Values
 from services.schema import ColumnType, Schema
 
-SPACES = r"[\s\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]+"  # as Python and the engine write it
-_ENGINE_SPACES = r"[\s\x{00a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}]+"
+# What counts as a space, as Python and as the engine write it: \s is not the same to both.
+SPACES = r"[ \t-\r\x1c-\x1f\x85\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]+"
+_ENGINE_SPACES = re.sub(r"\\[xu]([0-9a-f]+)", r"\\x{\1}", SPACES)
 ALL_TEXTS = "None chosen: every column of text."
 _MARKUP = "<[^<>]*>"
 _SIGNS = {"&nbsp;": " ", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&apos;": "'", "&amp;": "&"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -36,8 +37,8 @@ class ToNumber:
 
 
 _MONEY = r"[$€£¥₹₽₩₺₴₫฿₪%]|USD|EUR|GBP|CHF|JPY|CAD|AUD|SEK|NOK|DKK|PLN|CZK|HUF|INR|CNY|BRL|MXN|ZAR"
-_GAPS = r"[\s\x{00a0}\x{2009}\x{202f}]"
-_GAPS_CODE = r"[\s\u00a0\u2009\u202f]"
+_GAPS_CODE = r"[ \t-\r\u00a0\u2009\u202f]"
+_GAPS = re.sub(r"\\u([0-9a-f]+)", r"\\x{\1}", _GAPS_CODE)
 _UNIT = r"^[-+]?[0-9][0-9.,']*([a-zA-Zµ°²³/]{1,10})$"
 
 
