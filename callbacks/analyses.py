@@ -6,11 +6,13 @@ import contextlib
 import datetime as dt
 import json
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import dash
 from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
+from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
 from callbacks import pulse
@@ -18,7 +20,7 @@ from callbacks.house import House, house, workspace
 from callbacks.intake import look
 from layouts import analysis_page, blocks, controls, ids, places, runs, states, theme, words
 from layouts.pages import data
-from services import datasets, params, preflight, results, sampling
+from services import datasets, params, preflight, results, sampling, versions
 from services import runs as past
 from services.analysis import Analysis, Shape, find, find_all
 from services.errors import Evicted, Expected, NotFound, ParamError
@@ -28,6 +30,8 @@ from services.preflight import Forecast
 from services.results import StoredResult
 from services.samples import SAMPLES, Sample
 from services.workspace import new_id
+
+forms: dict[str, Callable[..., tuple[list[Component], list[Component]]]] = {}  # of pages that bring their own
 
 _REMOVED_ANSWER = "This answer was removed meanwhile. Run again to make it anew."
 _REMOVED = "This table was removed. Open another one, or add it again."
@@ -44,7 +48,7 @@ def register(app: Dash) -> None:
 
 
 def page(
-    slug: str, result: str | None = None, run: str | None = None, dataset: str | None = None, **_: Any
+    slug: str, result: str | None = None, run: str | None = None, dataset: str | None = None, **more: Any
 ) -> html.Div:
     """Lay out the page of an analysis, with the result, the run or the dataset that the address names."""
     here, analysis, place = workspace(), find(slug), places.place(slug)
@@ -63,6 +67,8 @@ def page(
     known = known or opened or datasets.current(here)
     if known is None:
         return analysis_page.empty(analysis, place, _samples(slug))
+    if getattr(places.found()[slug], "OF_ROOT", False):
+        known = _dataset(versions.root_of(known)) or known
     newest = past.newest(house().engine, here, slug, known["id"]) if stored is None and followed is None else None
     if newest is not None:
         stored = _last(slug, known["id"])
@@ -82,6 +88,7 @@ def page(
         figures = datasets.profile(here, known["id"])
     except NotFound:
         return data.damaged(known)
+    own = forms[slug](known, more.get("add")) if slug in forms else None
     said = getattr(places.found()[slug], "before", None)
     lede = said(known, figures) if said else f"{words.plural(known['rows'], 'row')} are ready."
     return analysis_page.page(
@@ -91,6 +98,7 @@ def page(
         control,
         next((each.ref for each in (so_far, stored) if each is not None), None),
         analysis_page.before(lede, place, _samples(slug)),
+        own,
     )
 
 
@@ -270,6 +278,8 @@ def _shown(name: str, label: str, value: Any) -> str:
     """An answer that was given, in a few words."""
     if name == "sample_rows":
         return "all rows" if value is None else f"{words.count(value)} rows"
+    if isinstance(value, str) and len(value) > 60:
+        return f"another {label}"
     return f"no {label}" if value is None else f"{label} {value}"
 
 
@@ -337,7 +347,7 @@ def _answer(app: Dash) -> None:
             view,
             menu,
             "controls-slot answered",
-            analysis_page.said_in_a_line(stored.about["params"]),
+            _in_a_line(stored),
             stored.identity,
         )
 
@@ -347,6 +357,12 @@ def _answer(app: Dash) -> None:
         Input(ids.RESULT, "data"),
         prevent_initial_call=True,
     )
+
+
+def _in_a_line(stored: StoredResult) -> str:
+    """The question of an answer, where its form is folded away."""
+    own = getattr(places.found()[stored.about["slug"]], "line", None)
+    return (own or analysis_page.said_in_a_line)(stored.about["params"])
 
 
 def drawn(stored: StoredResult, chosen: str) -> tuple[Any, Any]:

@@ -24,6 +24,7 @@ from werkzeug.exceptions import HTTPException
 from callbacks import (
     analyses,
     chains,
+    cleaning,
     explore,
     exports,
     files,
@@ -123,7 +124,7 @@ def create_app(settings: Settings) -> Dash:
     app.layout = _layout
     for part in (
         home_page, intake, profile, roles, sampling, types, analyses, explore, grids, running, exports, my_runs,
-        chains, tables, sharing, settings_page,
+        chains, tables, sharing, settings_page, cleaning,
     ):  # fmt: skip
         part.register(app)
     for part in (explore, sharing, types, pulse, files, incoming, my_runs, health):

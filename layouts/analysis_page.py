@@ -25,9 +25,14 @@ def page(
     control: dict[str, Any],
     result: str | None,
     before: Component,
+    own: tuple[Sequence[Component], Sequence[Component]] | None = None,
 ) -> html.Div:
-    """Lay out the page; `before` stands where the answer will, until there is one."""
-    asked = html.Div(question.form(fields(analysis.params), schema, values), id=ids.FORM)
+    """Lay out the page; `before` stands where the answer will, until there is one.
+
+    `own` is a form of the page's own, and what stands above the answer.
+    """
+    form, above = own or (question.form(fields(analysis.params), schema, values), ())
+    asked = html.Div(list(form), id=ids.FORM)
     return blocks.page(
         blocks.header(analysis.title, analysis.summary, [html.Div(id=ids.EXPORT, className="actions")]),
         blocks.two_columns(
@@ -40,6 +45,7 @@ def page(
                 className="controls-slot",
             ),
             [
+                *above,
                 html.Div(id=ids.STATE),
                 html.Div(states.loading_answer() if result else before, id=ids.ANSWER),
             ],

@@ -32,6 +32,13 @@ EXPORTING = "exporting"  # Store: the export job being waited for
 AWAITED = "awaited"  # Store: {job, at}, written at each pulse while an export is waited for
 DOWNLOAD = "download"  # Store: address of a finished export, fetched by the browser
 
+# On the cleaning page.
+RAIL = "rail"  # Div: the steps of the recipe
+STEP_FORM = "step-form"  # Div: the controls of the step that is added or edited
+STEP_CHOICE = "step-choice"  # Select: which step
+STEP_SAID = "step-said"  # Div: why it could not be added
+BEFORE_AFTER = "before-after"  # Div: the first rows as the recipe makes them
+
 # On the data page.
 SIDE = "side"
 
@@ -67,6 +74,31 @@ def field(name: Any) -> dict[str, Any]:
 def error(name: Any) -> dict[str, Any]:
     """Where the error of a control is said."""
     return {"type": "error", "name": name}
+
+
+def step_param(name: Any) -> dict[str, Any]:
+    """The control of a parameter of a step."""
+    return {"type": "step-param", "name": name}
+
+
+def step_field(name: Any) -> dict[str, Any]:
+    """What surrounds it."""
+    return {"type": "step-field", "name": name}
+
+
+def step_error(name: Any) -> dict[str, Any]:
+    """Where its error is said."""
+    return {"type": "step-error", "name": name}
+
+
+def recipe(does: Any, place: Any = 0) -> dict[str, Any]:
+    """A button that changes the recipe: add, edit, off, up, down, remove, undo, redo, suggest; `place` from 0."""
+    return {"type": "recipe", "does": does, "place": place}
+
+
+def cleaned_of(dataset: Any) -> dict[str, Any]:
+    """Store of the cleaning page: the dataset whose recipe it is, and the step that is edited."""
+    return {"type": "cleaned-of", "dataset": dataset}
 
 
 def use_rows(rows: Any) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import dash_bootstrap_components as dbc
@@ -11,17 +12,30 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from layouts import controls, ids
-from services.params import Choice, Column, Date, Field, Flag, Number, Text, Values
+from services.params import Choice, Column, Date, Field, Flag, Number, Pairs, Text, Values, Where
 from services.schema import Schema
 
 
-def form(fields: Sequence[Field], schema: Schema, values: Mapping[str, Any]) -> list[Component]:
+@dataclass(frozen=True)
+class Ids:
+    """What the parts of a form are called: the control of a parameter, what surrounds it, where its error is said."""
+
+    param: Callable[[str], Any] = ids.param
+    field: Callable[[str], Any] = ids.field
+    error: Callable[[str], Any] = ids.error
+
+
+ANALYSIS = Ids()
+STEP = Ids(ids.step_param, ids.step_field, ids.step_error)
+
+
+def form(fields: Sequence[Field], schema: Schema, values: Mapping[str, Any], called: Ids = ANALYSIS) -> list[Component]:
     """One control a parameter, with a rule between the columns and the rest."""
     drawn: list[Component] = []
     for place, each in enumerate(fields):
         if place and isinstance(fields[place - 1].kind, Column) and not isinstance(each.kind, Column):
             drawn.append(controls.rule())
-        drawn.append(_field(each, schema, values))
+        drawn.append(_field(each, schema, values, called))
     return drawn
 
 
@@ -32,32 +46,35 @@ def value_of(each: Field, values: Mapping[str, Any]) -> Any:
     return None if each.required else each.default
 
 
-def _field(each: Field, schema: Schema, values: Mapping[str, Any]) -> html.Div:
+def _field(each: Field, schema: Schema, values: Mapping[str, Any], called: Ids) -> html.Div:
     drawn = controls.field(
         each.kind.label,
-        _control(each, schema, value_of(each, values)),
+        _control(each, schema, value_of(each, values), called.param(each.name)),
         hint=each.kind.help or None,
         optional=each.optional,
     )
     if isinstance(each.kind, Flag):  # the box says its name itself
         drawn.children = drawn.children[1:]
     else:
-        drawn.children[0].htmlFor = json.dumps(ids.param(each.name), sort_keys=True, separators=(",", ":"))
-    error = html.Div(id=ids.error(each.name), className="error-slot", **{"aria-live": "polite"})
-    return html.Div([drawn, error], id=ids.field(each.name), hidden=not each.matters(values))
+        drawn.children[0].htmlFor = json.dumps(called.param(each.name), sort_keys=True, separators=(",", ":"))
+    error = html.Div(id=called.error(each.name), className="error-slot", **{"aria-live": "polite"})
+    return html.Div([drawn, error], id=called.field(each.name), hidden=not each.matters(values))
 
 
-def _control(each: Field, schema: Schema, value: Any) -> Component:
-    kind, name = each.kind, ids.param(each.name)
+def _control(each: Field, schema: Schema, value: Any, name: Any) -> Component:
+    kind = each.kind
     match kind:
         case Column(many=True):
             options = [column.name for column in schema if kind.takes(column)]
-            return dcc.Dropdown(options, value, id=name, multi=True)
+            return dcc.Dropdown(options, list(value or ()), id=name, multi=True)
         case Column():
             options = [{"label": column.name, "value": column.name} for column in schema if kind.takes(column)]
             # A blank, since an empty value would show as no choice at all; it is read as none.
             none = {"label": "None" if each.optional else "Choose a column", "value": " "}
             return dbc.Select([none, *options], value or " ", id=name, size="sm")
+        case Choice(many=True):
+            options = [{"label": label, "value": option} for option, label in kind.options.items()]
+            return dcc.Dropdown(options, list(value or ()), id=name, multi=True)
         case Choice():
             options = [{"label": label, "value": option} for option, label in kind.options.items()]
             return dbc.Select(options, value, id=name, size="sm")
@@ -74,4 +91,10 @@ def _control(each: Field, schema: Schema, value: Any) -> Component:
         case Text():
             return dbc.Input(id=name, value=value or "", maxLength=kind.longest, size="sm")
         case Values():
-            return dcc.Dropdown([], value, id=name, multi=kind.many)
+            listed = [str(one) for one in value or ()]
+            return dbc.Input(id=name, value=", ".join(listed), size="sm", debounce=True)
+        case Pairs():
+            lines = [f"{old} = {new}" for old, new in value or ()]
+            return dbc.Textarea(id=name, value="\n".join(lines), rows=4, placeholder="one to a line: old = new")
+        case Where():
+            return html.Span(json.dumps(value) if value else "Nothing", id=name, className="quiet")

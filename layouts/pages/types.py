@@ -125,7 +125,8 @@ def verdict(columns: int, asked: int, losing: Sequence[Mapping[str, Any]] = ()) 
         if len(losing) > 1:
             return f"As you chose, {len(losing)} columns lose values."
         column, filled = losing[0], losing[0]["filled"]
-        return f"As you chose, {column['name']} loses {words.count(filled - column['fits'])} of {words.count(filled)} values."
+        gone = words.count(filled - column["fits"])
+        return f"As you chose, {column['name']} loses {gone} of {words.count(filled)} values."
     if not asked:
         return f"All {columns} columns are clear." if columns > 1 else "Its one column is clear."
     need = "needs a decision" if asked == 1 else "need a decision"

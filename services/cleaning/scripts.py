@@ -104,7 +104,7 @@ class Scripts:
             if each.change.where or each.change.remakes:
                 lines.append("table = table.reset_index(drop=True)")
         body = "\n".join(f"    {line}" if line else "" for line in lines)
-        has_formula = any(each.planned.slug == "derive" for each in self.steps)
+        has_formula = any(each.planned.params.get("formula") for each in self.steps)
         helpers = (_BETWEEN if "between(" in body else "") + (formula.CODE if has_formula else "")
         types = {column.name: _dtype(column) for column in self.schema if not column.is_date}
         return _SCRIPT.format(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from services.cleaning import conditions
+from services.cleaning import conditions, formula
 from services.cleaning.step import Asked, Change, Counts, Step, listed, many, only, sql
 from services.duck import quote
-from services.params import Choice, Column, Flag, Number, Where
+from services.errors import ParamError
+from services.params import Choice, Column, Flag, Number, Text, Where
 from services.schema import Schema
 
 _PLACE = "file_row_number"
@@ -62,18 +63,41 @@ def _unique_code(schema: Schema, params: Duplicates, _: Mapping[str, Any]) -> It
 class Filter:
     """Rows for which all conditions hold."""
 
-    where: Annotated[dict[str, Any], Where("Rows")]
+    formula: Annotated[
+        str, Text("Rows where", longest=formula.LONGEST, help="Such as amount > 10 and town = 'Rome', or missing(day).")
+    ] = ""
+    where: Annotated[dict[str, Any], Where("And as filtered in Explore")] = field(default_factory=dict)
     keep: Annotated[bool, Flag("Keep them", help="Else they go, and all others stay.")] = True
 
 
+def _condition(schema: Schema, params: Filter) -> formula.Value | None:
+    if not params.formula.strip():
+        if not params.where:
+            raise ParamError("Say which rows.", field="formula")
+        return None
+    made = formula.parse(params.formula, schema)
+    if made.type != "flag":
+        raise ParamError("This is no condition. Compare something: amount > 10.", field="formula")
+    return made
+
+
 def _filter(schema: Schema, params: Filter, _: Mapping[str, Any]) -> Change:
-    text = conditions.as_sql(schema, params.where)
+    made = _condition(schema, params)
+    parts = [] if made is None else [f"({made.sql})"]
+    if params.where:
+        parts.append(f"({conditions.as_sql(schema, params.where)})")
+    text = " AND ".join(parts)
     return only(schema, text if params.keep else f"NOT coalesce({text}, false)")
 
 
 def _filter_code(schema: Schema, params: Filter, _: Mapping[str, Any]) -> Iterator[str]:
-    yield f"chosen = {conditions.as_pandas(schema, params.where)}"
-    yield f"table = table[{'' if params.keep else '~'}chosen.fillna(False).astype(bool)]"
+    made = _condition(schema, params)
+    if made is not None:
+        yield f"chosen = ({made.code}).fillna(False).astype(bool)"
+    if params.where:
+        also = "chosen & " if made is not None else ""
+        yield f"chosen = {also}({conditions.as_pandas(schema, params.where)}).fillna(False).astype(bool)"
+    yield f"table = table[{'' if params.keep else '~'}chosen]"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -117,6 +117,8 @@ CASES = [
     ),
     ("sample", {"rows": 5, "seed": 3}),
     ("sample", {"rows": 50}),
+    ("filter", {"formula": "n > 2 and not missing(town)"}),
+    ("filter", {"formula": "x < 1", "where": {"town": {"type": "notBlank"}}, "keep": False}),
     ("drop_empty_rows", {}),
     ("drop_gaps", {}),
     ("drop_gaps", {"columns": ["name", "n", "x"], "above": 34}),

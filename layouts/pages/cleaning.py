@@ -1,0 +1,273 @@
+"""Data Cleaning: the recipe as a rail of steps, the first rows as it makes them, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from layouts import answers, blocks, controls, ids, question, tables, words
+from layouts.icons import icon
+from layouts.places import Place
+from services.cleaning.preview import Preview, Shown
+from services.cleaning.recipe import Planned
+from services.cleaning.step import GROUPS, Step, find_all
+from services.cleaning.suggest import Suggestion
+from services.params import fields
+from services.results import StoredResult
+from services.schema import Schema
+
+PLACE = Place(
+    group="Data",
+    label="Cleaning",
+    icon="brush-cleaning",
+    brief="Mend what is wrong, step by step, with undo.",
+    exports=(("steps", "csv"), ("changes", "csv")),
+)
+OF_ROOT = True  # the page is of the table that versions are made of
+MOST_SUGGESTED = 6
+_WIDEST = 40  # columns that are shown of a table
+
+
+def line(asked: Mapping[str, Any]) -> str:
+    """The recipe in a line, where it is folded away."""
+    return words.plural(asked.get("recipe", "").count('"step"'), "step")
+
+
+def before(known: Mapping[str, Any], _: Mapping[str, Any]) -> str:
+    """What stands in the answer's place before the first run."""
+    return f"Nothing of these {words.plural(known['rows'], 'row')} is changed until you apply the steps."
+
+
+# The rail -----------------------------------------------------------------------------------------
+
+
+def rail(
+    recipe: Sequence[Planned], seen: Preview, *, undoes: bool, redoes: bool, suggested: Sequence[Suggestion]
+) -> list[Component]:
+    """The steps in their order, each with what it does to the rows that were looked at."""
+    head = html.Div(
+        [
+            _tool("undo", 0, "undo-2", "Undo", disabled=not undoes),
+            _tool("redo", 0, "redo-2", "Redo", disabled=not redoes),
+            html.Span(words.plural(len(recipe), "step") if recipe else "No steps yet", className="quiet"),
+        ],
+        className="rail-head",
+    )
+    cards = [_card(place, each, seen.steps[place], len(recipe)) for place, each in enumerate(recipe)]
+    return [head, html.Ol(cards, className="rail-steps"), *_suggested(suggested)]
+
+
+def _tool(does: str, place: int, symbol: str, label: str, *, disabled: bool = False) -> html.Button:
+    return html.Button(
+        icon(symbol), id=ids.recipe(does, place), className="icon-button", type="button", title=label,
+        disabled=disabled, **{"aria-label": label},
+    )  # fmt: skip
+
+
+def _card(place: int, planned: Planned, shown: Shown, many: int) -> html.Li:
+    title, number = planned.step.title, place + 1
+    tools = html.Div(
+        [
+            _tool(
+                "off",
+                place,
+                "eye" if not planned.on else "eye-off",
+                f"{'Use' if not planned.on else 'Skip'} step {number}",
+            ),
+            _tool("up", place, "arrow-up", f"Move step {number} up", disabled=place == 0),
+            _tool("down", place, "arrow-down", f"Move step {number} down", disabled=place == many - 1),
+            _tool("edit", place, "pencil", f"Change step {number}"),
+            _tool("remove", place, "trash-2", f"Remove step {number}"),
+        ],
+        className="rail-tools",
+    )
+    state = "off" if not planned.on else "wrong" if shown.wrong else "waits" if shown.waits else "on"
+    return html.Li(
+        [
+            html.Div(
+                [html.Span(str(number), className="rail-number"), html.Strong(title), tools], className="rail-title"
+            ),
+            _said(planned, shown),
+            html.P(planned.note, className="quiet") if planned.note else None,
+        ],
+        className=f"rail-step rail-{state}",
+    )
+
+
+def _said(planned: Planned, shown: Shown) -> html.P:
+    if not planned.on:
+        return html.P("Skipped.", className="quiet")
+    if shown.wrong:
+        return html.P(controls.said(shown.wrong), className="error", role="alert")
+    if shown.did is None:
+        return html.P("Waits for the step above to be mended.", className="quiet")
+    return html.P(shown.did.said)
+
+
+def _suggested(suggested: Sequence[Suggestion]) -> list[Component]:
+    if not suggested:
+        return []
+    lines = [
+        html.Li(
+            [
+                html.Span(each.why, className="quiet"),
+                blocks.button(each.planned.step.title, symbol="plus", small=True, id=ids.recipe("suggest", place)),
+            ]
+        )
+        for place, each in enumerate(suggested[:MOST_SUGGESTED])
+    ]
+    safe = sum(each.is_safe for each in suggested)
+    every = (
+        [blocks.button(f"Add the {words.plural(safe, 'safe one')}", small=True, id=ids.recipe("safe"))]
+        if safe > 1
+        else []
+    )
+    head = blocks.heading("Suggested", "from the alerts; safe ones lose nothing" if every else "from the alerts", every)
+    return [html.Div([head, html.Ul(lines, className="suggested")], className="rail-suggested")]
+
+
+def chooser(slug: str | None = None) -> html.Div:
+    """Choose the step to add."""
+    options: list[dict[str, Any]] = [{"label": "Choose a step", "value": " "}]
+    for group in GROUPS:
+        every = [step for step in find_all().values() if step.group == group]
+        options += [{"label": f"{group}: {step.title.lower()}", "value": step.slug} for step in every]
+    select = dbc.Select(options, slug or " ", id=ids.STEP_CHOICE, size="sm")
+    return html.Div(
+        [controls.field("Add a step", select), html.Div(id=ids.STEP_FORM), html.Div(id=ids.STEP_SAID, role="alert")],
+        className="chooser",
+    )
+
+
+def step_form(step: Step[Any], schema: Schema, values: Mapping[str, Any], *, editing: bool) -> list[Component]:
+    """The controls of a step, and the button that adds or changes it."""
+    asked = question.form(fields(step.params), schema, values, question.STEP)
+    label = "Change the step" if editing else "Add the step"
+    return [
+        html.P(step.summary, className="hint"),
+        *asked,
+        blocks.button(label, kind="secondary", symbol="check" if editing else "plus", id=ids.recipe("add")),
+    ]
+
+
+def form(recipe: str, rail_parts: Sequence[Component], add: Component, dataset: str) -> list[Component]:
+    """What stands where other pages have their form: the rail, and the recipe as the run is asked with it."""
+    return [
+        html.Div(list(rail_parts), id=ids.RAIL, className="rail"),
+        add,
+        html.Div(dcc.Input(id=ids.param("recipe"), value=recipe, type="text"), hidden=True),
+        html.Div(html.Div(id=ids.error("recipe"), className="error-slot", role="alert"), id=ids.field("recipe")),
+        dcc.Store(id=ids.cleaned_of(dataset), data={"editing": None}),
+    ]
+
+
+# The rows -----------------------------------------------------------------------------------------
+
+
+def rows(seen: Preview) -> list[Component]:
+    """The first rows as they would be, with the cells marked that change."""
+    names = seen.schema.names[:_WIDEST]
+    body = []
+    for row, changed in zip(seen.head, seen.changed, strict=True):
+        cells = [_cell(row[name], seen.schema[name].is_number, name in changed) for name in names]
+        body.append(html.Tr(cells))
+    number = [seen.schema[name].is_number for name in names]
+    heads = [
+        html.Th(name, scope="col", className="number" if right else "")
+        for name, right in zip(names, number, strict=True)
+    ]
+    frame = html.Div(
+        html.Table(
+            [
+                html.Caption("The first rows, cleaned", className="visually-hidden"),
+                html.Thead(html.Tr(heads)),
+                html.Tbody(body),
+            ],
+            className="dense cleaned",
+        ),
+        className="table-frame cleaned-frame", tabIndex=0, role="region", **{"aria-label": "The first rows, cleaned"},
+    )  # fmt: skip
+    part = "" if seen.rows == seen.of else f" of the first {words.count(seen.rows)} rows"
+    left = f"{words.plural(seen.after, 'row')}{part} would be left" if seen.after != seen.rows else "no row goes"
+    wide = f" · the first {_WIDEST} of {words.plural(len(seen.schema), 'column')}" if len(seen.schema) > _WIDEST else ""
+    return [blocks.section(blocks.heading("Preview", f"{left}; changed cells are marked{wide}"), frame)]
+
+
+def _cell(value: Any, right: bool, changed: bool) -> html.Td:
+    text = (
+        ""
+        if value is None
+        else words.count(value)
+        if isinstance(value, int) and not isinstance(value, bool) and right
+        else str(value)
+    )
+    classes = " ".join(["number"] * right + ["changed"] * changed)
+    return html.Td(text[:80], className=classes or None, title="Changed" if changed else None)
+
+
+# What came of it ----------------------------------------------------------------------------------
+
+
+def view(result: StoredResult) -> html.Div:
+    """Draw what each step did, and the way to the version that came of it."""
+    facts, about = result.facts, result.about
+    made = about.get("made_dataset")
+    gone = facts["rows_before"] - facts["rows_after"]
+    lede = (
+        f"{words.plural(facts['cells'], 'cell')} mended, {words.plural(max(gone, 0), 'row')} dropped: "
+        f"{words.plural(facts['rows_after'], 'row')} in {words.plural(facts['columns_after'], 'column')}."
+    )
+    ways = [
+        blocks.button("Open the cleaned table", kind="primary", href=f"/data?dataset={made}"),
+        blocks.button("Look at its rows", href=f"/explore?dataset={made}"),
+    ]
+    steps = [
+        tables.Column(title="Step", look="number"), tables.Column(title="What it did", look="text"),
+        tables.Column(title="Rows after", look="number"), tables.Column(title="Cells", look="number"),
+        tables.Column(title="Values lost", look="number"),
+    ]  # fmt: skip
+    done = [
+        [
+            str(each["step"]),
+            each["did"],
+            words.count(each["rows_after"]),
+            words.count(each["cells"]),
+            words.count(each["lost"]),
+        ]
+        for each in result.rows("steps")
+    ]
+    return answers.answer(
+        result,
+        lede if facts["steps"] else "No step was applied: the table is as it was.",
+        [
+            ("Rows", f"{words.count(facts['rows_before'])} → {words.count(facts['rows_after'])}"),
+            ("Columns", f"{words.count(facts['columns_before'])} → {words.count(facts['columns_after'])}"),
+            ("Cells changed", words.count(facts["cells"])),
+            ("Values lost", words.count(facts["lost"])),
+        ],
+        html.Div(ways, className="actions") if made else None,
+        blocks.section(blocks.heading("Steps", "counted over every row"), tables.table(steps, done, caption="Steps")),
+        _examples(result),
+    )
+
+
+def _examples(result: StoredResult) -> Component | None:
+    found = result.rows("changes")
+    if not found:
+        return None
+    columns = [
+        tables.Column(title="Step", look="number"), tables.Column(title="Row", look="number"),
+        tables.Column(title="Column", look="text"), tables.Column(title="Before", look="raw"),
+        tables.Column(title="After", look="raw"),
+    ]  # fmt: skip
+    shown = [
+        [str(each["step"]), words.count(each["row"]), each["column"], each["before"] or "", each["after"] or ""]
+        for each in found[:50]
+    ]
+    return blocks.section(
+        blocks.heading("Examples", "of what changed"), tables.table(columns, shown, caption="Examples")
+    )

@@ -1,0 +1,86 @@
+"""What a recipe would do to the first rows of a table, within a moment; every row is counted when it is applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.cleaning.apply import applied
+from services.cleaning.chain import Applied, Ask, Chain
+from services.cleaning.recipe import Recipe
+from services.duck import quote
+from services.errors import Expected
+from services.schema import Schema
+from services.table import ROW_NUMBER
+
+ROWS = 20_000
+SHOWN = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """A step in the rail: what it does, or why it cannot be applied; `waits` when one before it cannot."""
+
+    did: Applied | None = None
+    wrong: str = ""
+    waits: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """The first rows as they would be, and which of their cells would be others.
+
+    `rows` is how many were looked at, `of` how many the table has.
+    """
+
+    steps: Sequence[Shown]
+    schema: Schema
+    rows: int
+    of: int
+    after: int
+    head: Sequence[Mapping[str, Any]] = ()
+    changed: Sequence[Sequence[str]] = field(default=())  # of each of those rows, the columns that changed
+
+
+def preview(ask: Ask, schema: Schema, rows: int, recipe: Recipe) -> Preview:
+    """Try the steps of `recipe` on the first rows of FILE, a table with numbered rows, of `rows` rows."""
+    seen = min(rows, ROWS)
+    chain = Chain(ask, f"SELECT * FROM FILE WHERE {ROW_NUMBER} < {ROWS}", schema, seen)
+    steps: list[Shown] = []
+    remade = False
+    for planned in recipe.steps:
+        if not planned.on:
+            steps.append(Shown())
+        elif any(step.wrong for step in steps):
+            steps.append(Shown(waits=True))
+        else:
+            try:
+                measured = chain.measure(planned)
+                change = chain.change(planned, measured)
+                did = applied(chain, planned, measured, change)
+                chain.apply(planned, change, did.counts.after)
+            except Expected as error:
+                steps.append(Shown(wrong=error.message))
+            else:
+                remade = remade or change.remakes
+                steps.append(Shown(did=did))
+    head, changed = _head(chain, schema, remade)
+    return Preview(
+        steps=steps, schema=chain.schema, rows=seen, of=rows, after=chain.rows, head=head, changed=changed
+    )  # fmt: skip
+
+
+def _head(chain: Chain, before: Schema, remade: bool) -> tuple[list[dict[str, Any]], list[list[str]]]:
+    """The first rows as they are now, and of each the columns in which it was another."""
+    names = chain.schema.names
+    columns = ", ".join(f"n.{quote(name)}" for name in names)
+    both = [] if remade else [name for name in names if name in before]
+    olds = "".join(f", o.{quote(name)}::VARCHAR IS DISTINCT FROM n.{quote(name)}::VARCHAR" for name in both)
+    joined = "" if remade else f" JOIN step_0 o ON o.{ROW_NUMBER} = n.{ROW_NUMBER}"
+    found = chain.fetch(
+        f"SELECT {columns}{olds} FROM (FROM rows ORDER BY {ROW_NUMBER} LIMIT {SHOWN}) n{joined} ORDER BY n.{ROW_NUMBER}"
+    )
+    head = [dict(zip(names, row, strict=False)) for row in found]
+    new = [name for name in names if name not in before]
+    return head, [[*new, *(name for name, flag in zip(both, row[len(names) :], strict=True) if flag)] for row in found]
