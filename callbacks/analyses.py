@@ -99,6 +99,7 @@ def page(
         next((each.ref for each in (so_far, stored) if each is not None), None),
         analysis_page.before(lede, place, _samples(slug)),
         own,
+        getattr(places.found()[slug], "FORM", "Question"),
     )
 
 
@@ -256,6 +257,7 @@ def _run_bar(
     shape = Shape(known["rows"], len(known["columns"]))
     seen = preflight.forecast(here.home.server, analysis, shape, parsed, free_mb(here))
     peak, free = (f"{words.count(round(max(0, mb)))}{words.THIN}MB" for mb in (seen.cost.peak_mb, seen.free_mb))
+    run = getattr(places.found().get(analysis.slug), "RUN", None)
     takes = f"About {peak} of {free} free, {words.about(seen.cost.seconds)}."
     another = lanes.holder(here.home.server, lanes.HEAVY) is not None
     waits = "Another run is on: yours starts after it. " if another else ""
@@ -270,8 +272,8 @@ def _run_bar(
         if not changed:  # the same question: its large tables are not there any more
             return controls.run_bar("again", f"Makes the tables anew that made room. {takes}", id=ids.RUN)
         told = ", ".join(_shown(name, labels[name], shown.get(name)) for name in changed[:3])
-        return controls.run_bar("again", f"The answer shown is for {told}. {takes}", id=ids.RUN)
-    return controls.run_bar("ready", f"{takes} {_on(question, known['rows'])}", id=ids.RUN)
+        return controls.run_bar("again", f"The answer shown is for {told}. {takes}", id=ids.RUN, label=run)
+    return controls.run_bar("ready", f"{takes} {_on(question, known['rows'])}", id=ids.RUN, label=run)
 
 
 def _shown(name: str, label: str, value: Any) -> str:

@@ -38,7 +38,7 @@ def form(known: dict[str, Any], add: str | None = None) -> tuple[list[Component]
     folder = workspace().dataset(known["id"])
     kept = book.read(folder)
     planned = _offered(add)
-    if planned is not None and planned not in kept.recipe.steps:
+    if planned is not None and not any(planned in state.steps for state in kept.states):  # a reload adds nothing
         kept = kept.added(planned)
         book.write(folder, kept)
     seen, rail = _drawn(known, kept)
@@ -230,6 +230,9 @@ def _added(kept: Book, known: Mapping[str, Any], state: Mapping[str, Any]) -> Bo
         if declared[name].required or value != _default(declared[name].default)
     }
     planned = Planned(slug=slug, params=plain)
+    tried = _seen(known, Recipe((*earlier.steps, planned))).steps[-1]
+    if tried.wrong and tried.field:  # a choice that cannot be; what the data refuses is said on the step
+        raise ParamError(tried.wrong, field=tried.field)
     if editing is None:
         return kept.added(planned)
     return kept.edited(editing, lambda step: Planned(slug=slug, params=plain, on=step.on, note=step.note))

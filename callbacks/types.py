@@ -20,7 +20,7 @@ from callbacks import grids
 from callbacks.house import house, workspace
 from layouts import controls, ids, runs, states
 from layouts.pages import data, types
-from services import datasets, export, readings
+from services import datasets, export, readings, versions
 from services.errors import Expected, NotFound, ParamError
 from services.reading import ColumnReading, Reading, parse
 from services.workspace import Workspace
@@ -181,6 +181,7 @@ def _page(dataset: str | None = None, first: str = "0", **_: Any) -> html.Div:
         known = datasets.open_(here, dataset) if dataset else datasets.current(here)
         if known is None:
             return types.missing()
+        known = datasets.about(here, versions.root_of(known))  # what was cleaned is of its types already
         review = readings.review(here, known["id"])
     except NotFound:
         return types.missing()

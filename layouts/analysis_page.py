@@ -26,10 +26,11 @@ def page(
     result: str | None,
     before: Component,
     own: tuple[Sequence[Component], Sequence[Component]] | None = None,
+    title: str = "Question",
 ) -> html.Div:
     """Lay out the page; `before` stands where the answer will, until there is one.
 
-    `own` is a form of the page's own, and what stands above the answer.
+    `own` is a form of the page's own, and what stands above the answer; `title` names the form.
     """
     form, above = own or (question.form(fields(analysis.params), schema, values), ())
     asked = html.Div(list(form), id=ids.FORM)
@@ -39,7 +40,7 @@ def page(
             html.Div(
                 [
                     html.Div(id=ids.RUNNING, className="running-slot"),
-                    controls.column([asked, html.Div(id=ids.RUN_BAR)], line=html.Span(id=ids.LINE)),
+                    controls.column([asked, html.Div(id=ids.RUN_BAR)], title=title, line=html.Span(id=ids.LINE)),
                 ],
                 id=ids.ASKED,
                 className="controls-slot",

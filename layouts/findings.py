@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 from layouts import blocks, data_tabs, ids, links, words
 from layouts.icons import icon
 from services.alerts import THRESHOLDS, Alert
+from services.cleaning.suggest import step_of
 from services.quality import Quality
 
 _LOOKS = {
@@ -140,7 +141,7 @@ def _ways(dataset: str, alert: Alert) -> list[Component]:
         ways.append(
             blocks.button("Show rows", kind="link", href=links.rows(dataset, alert.where), className="lockable")
         )
-    if alert.remedy and data_tabs.has("/cleaning"):
+    if step_of(alert.remedy) and data_tabs.has("/cleaning"):
         href = links.cleaning(dataset, alert.remedy)
         ways.append(blocks.button(alert.advice, small=True, href=href, className="lockable"))
     return ways

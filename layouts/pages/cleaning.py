@@ -27,6 +27,7 @@ PLACE = Place(
     brief="Mend what is wrong, step by step, with undo.",
     exports=(("steps", "csv"), ("changes", "csv")),
 )
+FORM, RUN = "Recipe", "Apply to all rows"
 OF_ROOT = True  # the page is of the table that versions are made of
 MOST_SUGGESTED = 6
 _WIDEST = 40  # columns that are shown of a table
@@ -126,7 +127,9 @@ def _suggested(suggested: Sequence[Suggestion]) -> list[Component]:
         if safe > 1
         else []
     )
-    head = blocks.heading("Suggested", "from the alerts; safe ones lose nothing" if every else "from the alerts", every)
+    head = blocks.heading(
+        "Suggested", "from the alerts; safe ones lose nothing" if every else "from the alerts", actions=every
+    )
     return [html.Div([head, html.Ul(lines, className="suggested")], className="rail-suggested")]
 
 
@@ -255,6 +258,15 @@ def view(result: StoredResult) -> html.Div:
     )
 
 
+def _plain(text: str | None) -> str:
+    """A cell as it stands, with the spaces at its ends to be seen."""
+    if text is None:
+        return "(missing)"
+    kept = text.strip(" ")
+    at = text.find(kept)
+    return text[:200] if not kept else f"{'␣' * at}{kept}{'␣' * (len(text) - at - len(kept))}"[:200]
+
+
 def _examples(result: StoredResult) -> Component | None:
     found = result.rows("changes")
     if not found:
@@ -265,7 +277,7 @@ def _examples(result: StoredResult) -> Component | None:
         tables.Column(title="After", look="raw"),
     ]  # fmt: skip
     shown = [
-        [str(each["step"]), words.count(each["row"]), each["column"], each["before"] or "", each["after"] or ""]
+        [str(each["step"]), words.count(each["row"]), each["column"], _plain(each["before"]), _plain(each["after"])]
         for each in found[:50]
     ]
     return blocks.section(

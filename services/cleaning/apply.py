@@ -81,7 +81,7 @@ def apply(table: Columns, recipe: Recipe, job: Job) -> Cleaned:
 
 def applied(chain: Chain, planned: Planned, measured: Mapping[str, Any], change: Change) -> Applied:
     """Count what `change` does, and say it."""
-    with told(planned):
+    with told():
         counts = chain.count(change)
         examples = chain.examples(change, counts)
     said = planned.step.said(chain.question(planned), measured, counts)

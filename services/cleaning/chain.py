@@ -35,9 +35,10 @@ _DIFFERS = "((r{at} IS NULL) <> (v{at} IS NULL) OR o{at} IS DISTINCT FROM v{at})
 
 # Where a step fails for what is in the data, in the engine's words, and in ours.
 _SAID = (
-    ("Out of Range", "a value is too large for its column"),
-    ("Conversion", "a value cannot be converted"),
-    ("Overflow", "a value is too large for its column"),
+    ("out of range", "A value is too large for its column"),
+    ("Out of Range", "A value is too large for its column"),
+    ("Overflow", "A value is too large for its column"),
+    ("Conversion", "A value cannot be converted"),
 )
 
 
@@ -133,16 +134,14 @@ class Chain:
 
     def measure(self, planned: Planned) -> dict[str, Any]:
         """What the step must know of every row first."""
-        with told(planned):
+        with told():
             return dict(planned.step.measure(_Asked(self, self.schema, self.rows), self.question(planned)))
 
     def change(self, planned: Planned, measured: Mapping[str, Any]) -> Change:
         """What the step does to the table as it is now."""
         change = planned.step.change(self.schema, self.question(planned), measured)
         if len(change.columns) > MOST_COLUMNS:
-            raise DataError(
-                f"{planned.step.title}: this makes {len(change.columns):,} columns. Make at most {MOST_COLUMNS:,}."
-            )
+            raise DataError(f"This makes {len(change.columns):,} columns. Make at most {MOST_COLUMNS:,}.")
         return change
 
     def count(self, change: Change) -> Counts:
@@ -152,7 +151,9 @@ class Chain:
             return Counts(before=self.rows, after=after)
         kept = f"coalesce({change.where}, false)" if change.where else "true"
         touched = self._compared(change)
-        if not touched:
+        # New columns are worked out too: what fails, fails at its step and not when all is written.
+        new = [made for name, made in change.columns.items() if name not in self.schema and not self._is_other(made)]
+        if not touched and not new:
             if not change.where:
                 return Counts(before=self.rows, after=self.rows)
             ((after,),) = self.fetch(f"SELECT count(*) FROM rows WHERE {kept}")
@@ -162,16 +163,19 @@ class Chain:
             f"{quote(name)} AS r{at}, {old} AS o{at}, {new} AS v{at}"
             for at, (name, (old, new)) in enumerate(touched.items())
         ]
+        values += [f"({made}) AS n{at}" for at, made in enumerate(new)]
         places = range(len(touched))
         differs = [_DIFFERS.format(at=at) for at in places]
         asked = [
-            "count(*)", "count(*) FILTER (kept)", f"count(*) FILTER (kept AND ({' OR '.join(differs)}))",
-            " + ".join(f"count(*) FILTER (kept AND r{at} IS NOT NULL AND v{at} IS NULL)" for at in places),
+            "count(*)", "count(*) FILTER (kept)", f"count(*) FILTER (kept AND ({' OR '.join(differs) or 'false'}))",
+            " + ".join(f"count(*) FILTER (kept AND r{at} IS NOT NULL AND v{at} IS NULL)" for at in places) or "0",
             *(f"count(*) FILTER (kept AND {test})" for test in differs),
+            *(f"count(n{at})" for at in range(len(new))),
         ]  # fmt: skip
         ((before, after, rows, lost, *cells),) = self.fetch(
             f"SELECT {', '.join(asked)} FROM (SELECT {kept} AS kept, {', '.join(values)} FROM rows)"
         )
+        cells = cells[: len(touched)]
         return Counts(
             before=before, after=after, rows=rows, cells=sum(cells), lost=lost,
             columns=dict(zip(touched, cells, strict=True)),
@@ -233,7 +237,7 @@ class Chain:
             where = f" WHERE {change.where}" if change.where else ""
             text = f"{given}SELECT {ROW_NUMBER}, {columns} FROM rows{where}"
         self._steps.append(text)
-        with told(planned):
+        with told():
             self.schema = self._described(before, change)
         self.rows = rows
 
@@ -269,7 +273,7 @@ def _family(sql_type: str) -> str:
 
 
 @contextlib.contextmanager
-def told(planned: Planned) -> Iterator[None]:
+def told() -> Iterator[None]:
     """What the engine refuses because of the data, as a sentence about the step."""
     try:
         yield
@@ -278,4 +282,4 @@ def told(planned: Planned) -> Iterator[None]:
             raise
         text = str(error)
         why = next((ours for theirs, ours in _SAID if theirs in text), text.splitlines()[0].rstrip("."))
-        raise DataError(f"{planned.step.title}: {why}. Change the step, or the type of its column first.") from None
+        raise DataError(f"{why}. Change the step, or the type of its column first.") from None

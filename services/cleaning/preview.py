@@ -24,6 +24,7 @@ class Shown:
 
     did: Applied | None = None
     wrong: str = ""
+    field: str | None = None  # the control that this belongs to
     waits: bool = False
 
 
@@ -61,7 +62,7 @@ def preview(ask: Ask, schema: Schema, rows: int, recipe: Recipe) -> Preview:
                 did = applied(chain, planned, measured, change)
                 chain.apply(planned, change, did.counts.after)
             except Expected as error:
-                steps.append(Shown(wrong=error.message))
+                steps.append(Shown(wrong=error.message, field=error.field))
             else:
                 remade = remade or change.remakes
                 steps.append(Shown(did=did))
