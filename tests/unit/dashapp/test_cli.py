@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from services import memory, params
@@ -473,3 +474,49 @@ def test_a_port_that_is_taken_is_said_in_a_sentence(shell: Shell) -> None:
         answer = shell.run("serve", "--port", str(port), DATA_DIR=str(shell.folder / "data"))
     assert answer.code == 2
     assert f"Port {port} of 127.0.0.1 cannot be used" in answer.progress
+
+
+# Cleaning -----------------------------------------------------------------------------------------
+
+RECIPE = {
+    "steps": [
+        {"step": "fill", "params": {"columns": ["comment"], "by": "value", "value": "none"}},
+        {"step": "filter", "params": {"formula": "amount > 0"}},
+        {"step": "sort", "params": {"columns": ["amount"]}},
+    ]
+}
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_clean_applies_a_recipe_to_every_row_and_writes_the_table(shell: Shell, purchases: Path, ending: str) -> None:
+    recipe = shell.write("recipe.json", json.dumps(RECIPE))
+    answer = shell.run("clean", purchases, "--recipe", recipe, "--to", f"made/clean.{ending}")
+    assert answer.code == 0, answer.progress
+    assert answer.said["facts"]["rows_before"] == 5
+    assert answer.said["facts"]["rows_after"] == 4
+    assert answer.said["file"] == f"made/clean.{ending}"
+    made = duckdb.sql(f"SELECT * FROM '{shell.folder}/made/clean.{ending}'").fetchall()
+    assert [float(row[2]) for row in made] == [5.25, 7.00, 10.50, 20.00]
+    assert [row[3] for row in made] == ["@home", "plain", "=1+1", "-2"]
+
+
+def test_clean_without_steps_changes_nothing(shell: Shell, purchases: Path) -> None:
+    recipe = shell.write("recipe.json", '{"steps": []}')
+    assert shell.run("clean", purchases, "--recipe", recipe, "--to", "clean.csv").code == 0
+    made = lines(shell.folder / "clean.csv")
+    assert [row[:2] for row in made] == [row[:2] for row in lines(purchases)]
+    assert [float(row[2]) for row in made[1:]] == [10.5, 20, 5.25, -2, 7]
+
+
+def test_clean_says_what_is_wrong_with_the_recipe_or_the_file_to_write(shell: Shell, purchases: Path) -> None:
+    recipe = shell.write("recipe.json", '{"steps": [{"step": "drop_column", "params": {"columns": ["none"]}}]}')
+    assert refused(
+        shell.run("clean", purchases, "--recipe", recipe, "--to", "clean.csv"), "Step 1, Drop columns:", "none",
+        field="columns",
+    )  # fmt: skip
+    assert not (shell.folder / "clean.csv").exists()
+    assert refused(shell.run("clean", purchases, "--recipe", "nothing.json", "--to", "clean.csv"), "nothing.json")
+    to_text = shell.run("clean", purchases, "--recipe", recipe, "--to", "clean.txt")
+    assert refused(to_text, "neither .csv nor .parquet", field="to")
+    no_recipe = shell.write("no.json", "[]")
+    assert refused(shell.run("clean", purchases, "--recipe", no_recipe, "--to", "c.csv"), "no recipe", field="recipe")

@@ -168,7 +168,8 @@ def test_without_steps_a_table_is_as_it_was_and_nothing_is_written() -> None:
     [
         ("", "it is empty"), ("n +", "it ends too early"), ("n + 'a'", "“+” needs a number, and this is a text"),
         ("nothing * 2", "there is no column nothing"), ("n = name", "a number cannot be compared with a text"),
-        ("sin(n)", "there is no function sin"), ("1 + 1", "it names no column"), ("n; drop", "“; drop” is not understood"),
+        ("sin(n)", "there is no function sin"), ("1 + 1", "it names no column"),
+        ("n; drop", "“; drop” is not understood"),
         ("left(name, n)", "left takes columns in its first place only"), ("(n", "“)” is missing at the end"),
         ("round(n, 1, 2)", "round needs 2 values, and has 3"), ("(" * 60 + "n", "too many brackets"),
         ("__import__('os')", "there is no function __import__"), ("date('x') < d", "date needs a day"),
