@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,13 +18,14 @@ from layouts.pages import cleaning
 from services import alerts, datasets, params
 from services.cleaning import book, suggest
 from services.cleaning.book import Book
-from services.cleaning.preview import Preview, preview
-from services.cleaning.recipe import Planned, Recipe, parse
+from services.cleaning.preview import Preview, Shown, preview
+from services.cleaning.recipe import Planned, Recipe
 from services.cleaning.step import find
 from services.errors import Expected, NotFound, ParamError
 from services.params import Pairs, Values, Where
-from services.reader import TooMuch
 from services.table import DATA
+
+_TURN = threading.Lock()  # two clicks must not both change what the recipe was before
 
 
 def register(app: Dash) -> None:
@@ -69,7 +71,15 @@ def _seen(known: Mapping[str, Any], recipe: Recipe) -> Preview:
 
 
 def _drawn(known: Mapping[str, Any], kept: Book) -> tuple[Preview, list[Component]]:
-    seen = _seen(known, kept.recipe)
+    try:
+        seen = _seen(known, kept.recipe)
+    except (
+        Expected
+    ) as error:  # the reader is busy or gone, or this is too much for it: the recipe is there all the same
+        seen = Preview(
+            steps=[Shown()] * len(kept.recipe.steps), schema=datasets.schema(known), rows=0, of=known["rows"], after=0,
+            note=error.message,
+        )  # fmt: skip
     try:
         odd = alerts.alerts(datasets.profile(workspace(), known["id"]))
     except NotFound:
@@ -87,22 +97,20 @@ def _choose(app: Dash) -> None:
         Output(ids.STEP_CHOICE, "value"),
         Output(ids.cleaned_of(ALL), "data"),
         Input(ids.STEP_CHOICE, "value"),
-        Input(ids.recipe("edit", ALL), "n_clicks"),
+        Input(ids.RECIPE_CLICK, "data"),
         State(ids.cleaned_of(ALL), "id"),
         prevent_initial_call=True,
     )
-    def choose(slug: str | None, clicks: list[int | None], stores: list[dict[str, Any]]) -> tuple[Any, ...]:
+    def choose(slug: str | None, asked: dict[str, Any] | None, stores: list[dict[str, Any]]) -> tuple[Any, ...]:
         """Show the controls of the step that is to be added, or of the one that is to be changed."""
         known = datasets.about(workspace(), stores[0]["dataset"])
         values: Mapping[str, Any] = {}
         editing = None
         kept = book.read(workspace().dataset(known["id"]))
-        if isinstance(ctx.triggered_id, dict):
-            if not any(clicks):
+        if ctx.triggered_id == ids.RECIPE_CLICK:
+            if not asked or asked["does"] != "edit" or not 0 <= int(asked["place"]) < len(kept.recipe.steps):
                 raise PreventUpdate
-            editing = ctx.triggered_id["place"]
-            if not 0 <= editing < len(kept.recipe.steps):
-                raise PreventUpdate
+            editing = int(asked["place"])
             planned = kept.recipe.steps[editing]
             slug, values = planned.slug, planned.params
         if not slug or not slug.strip():
@@ -124,29 +132,26 @@ def _change(app: Dash) -> None:
         Output(ids.STEP_FORM, "children", allow_duplicate=True),
         Output(ids.STEP_CHOICE, "value", allow_duplicate=True),
         Output(ids.step_error(ALL), "children"),
-        Input(ids.recipe(ALL, ALL), "n_clicks"),
+        Input(ids.RECIPE_CLICK, "data"),
         State(ids.step_param(ALL), "value"),
         State(ids.cleaned_of(ALL), "id"),
         State(ids.cleaned_of(ALL), "data"),
         prevent_initial_call=True,
     )
     def change(
-        _: list[int | None], __: list[Any], stores: list[dict[str, Any]], states: list[dict[str, Any]]
+        asked: dict[str, Any] | None, _: list[Any], stores: list[dict[str, Any]], states: list[dict[str, Any]]
     ) -> tuple[Any, ...]:
         """Add, change, move, skip or remove a step; undo and redo."""
-        asked = ctx.triggered_id
-        clicked = next((each.get("value") for each in ctx.triggered if each.get("value")), None)
-        if not clicked or not asked or asked["does"] == "edit":
+        if not asked or asked["does"] == "edit":
             raise PreventUpdate
         names = [each["id"]["name"] for each in ctx.outputs_list[6]]
         here = workspace()
         known = datasets.about(here, stores[0]["dataset"])
         folder = here.dataset(known["id"])
-        kept = book.read(folder)
         try:
-            after = _after(kept, asked, known, states[0] or {})
-            if after is not kept:
-                parse(after.recipe.as_json())
+            with _TURN:
+                after = _after(book.read(folder), asked, known, states[0] or {})
+                book.write(folder, after)
         except ParamError as error:
             said = [controls.said(error.message) if name == error.field else None for name in names]
             elsewhere = [] if error.field in names else controls.said(error.message)
@@ -161,19 +166,7 @@ def _change(app: Dash) -> None:
                 no_update,
                 [None] * len(names),
             )
-        book.write(folder, after)
-        try:
-            seen, rail = _drawn(known, after)
-        except TooMuch as error:
-            return (
-                no_update,
-                no_update,
-                _asked(after.recipe),
-                controls.said(error.message),
-                [],
-                " ",
-                [None] * len(names),
-            )
+        seen, rail = _drawn(known, after)
         done = asked["does"] == "add"
         return (
             rail, cleaning.rows(seen), _asked(after.recipe), [],

@@ -37,6 +37,7 @@ RAIL = "rail"  # Div: the steps of the recipe
 STEP_FORM = "step-form"  # Div: the controls of the step that is added or edited
 STEP_CHOICE = "step-choice"  # Select: which step
 STEP_SAID = "step-said"  # Div: why it could not be added
+RECIPE_CLICK = "recipe-click"  # Store: what was clicked in the rail: {does, place, at}, by assets/cleaning.js
 BEFORE_AFTER = "before-after"  # Div: the first rows as the recipe makes them
 
 # On the data page.
@@ -89,11 +90,6 @@ def step_field(name: Any) -> dict[str, Any]:
 def step_error(name: Any) -> dict[str, Any]:
     """Where its error is said."""
     return {"type": "step-error", "name": name}
-
-
-def recipe(does: Any, place: Any = 0) -> dict[str, Any]:
-    """A button that changes the recipe: add, edit, off, up, down, remove, undo, redo, suggest; `place` from 0."""
-    return {"type": "recipe", "does": does, "place": place}
 
 
 def cleaned_of(dataset: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import dash_bootstrap_components as dbc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from layouts import answers, blocks, controls, ids, question, tables, words
+from layouts import answers, blocks, controls, ids, question, states, tables, words
 from layouts.icons import icon
 from layouts.places import Place
 from services.cleaning.preview import Preview, Shown
@@ -62,10 +62,19 @@ def rail(
     return [head, html.Ol(cards, className="rail-steps"), *_suggested(suggested)]
 
 
+def clicks(does: str, place: int = 0) -> dict[str, str]:
+    """What makes a button change the recipe: add, edit, off, up, down, remove, undo, redo, suggest, safe.
+
+    Not through callbacks of the buttons: the rail is drawn anew while a click may be on its way, and would take it
+    along.
+    """
+    return {"data-recipe": does, "data-place": str(place)}
+
+
 def _tool(does: str, place: int, symbol: str, label: str, *, disabled: bool = False) -> html.Button:
     return html.Button(
-        icon(symbol), id=ids.recipe(does, place), className="icon-button", type="button", title=label,
-        disabled=disabled, **{"aria-label": label},
+        icon(symbol), className="icon-button", type="button", title=label, disabled=disabled,
+        **{"aria-label": label, **clicks(does, place)},
     )  # fmt: skip
 
 
@@ -104,8 +113,10 @@ def _said(planned: Planned, shown: Shown) -> html.P:
         return html.P("Skipped.", className="quiet")
     if shown.wrong:
         return html.P(controls.said(shown.wrong), className="error", role="alert")
-    if shown.did is None:
+    if shown.waits:
         return html.P("Waits for the step above to be mended.", className="quiet")
+    if shown.did is None:
+        return html.P("Not tried yet.", className="quiet")
     return html.P(shown.did.said)
 
 
@@ -116,16 +127,14 @@ def _suggested(suggested: Sequence[Suggestion]) -> list[Component]:
         html.Li(
             [
                 html.Span(each.why, className="quiet"),
-                blocks.button(each.planned.step.title, symbol="plus", small=True, id=ids.recipe("suggest", place)),
+                blocks.button(each.planned.step.title, symbol="plus", small=True, **clicks("suggest", place)),
             ]
         )
         for place, each in enumerate(suggested[:MOST_SUGGESTED])
     ]
     safe = sum(each.is_safe for each in suggested)
     every = (
-        [blocks.button(f"Add the {words.plural(safe, 'safe one')}", small=True, id=ids.recipe("safe"))]
-        if safe > 1
-        else []
+        [blocks.button(f"Add the {words.plural(safe, 'safe one')}", small=True, **clicks("safe"))] if safe > 1 else []
     )
     head = blocks.heading(
         "Suggested", "from the alerts; safe ones lose nothing" if every else "from the alerts", actions=every
@@ -153,7 +162,7 @@ def step_form(step: Step[Any], schema: Schema, values: Mapping[str, Any], *, edi
     return [
         html.P(step.summary, className="hint"),
         *asked,
-        blocks.button(label, kind="secondary", symbol="check" if editing else "plus", id=ids.recipe("add")),
+        blocks.button(label, kind="secondary", symbol="check" if editing else "plus", **clicks("add")),
     ]
 
 
@@ -165,6 +174,7 @@ def form(recipe: str, rail_parts: Sequence[Component], add: Component, dataset: 
         html.Div(dcc.Input(id=ids.param("recipe"), value=recipe, type="text"), hidden=True),
         html.Div(html.Div(id=ids.error("recipe"), className="error-slot", role="alert"), id=ids.field("recipe")),
         dcc.Store(id=ids.cleaned_of(dataset), data={"editing": None}),
+        dcc.Store(id=ids.RECIPE_CLICK),
     ]
 
 
@@ -173,6 +183,8 @@ def form(recipe: str, rail_parts: Sequence[Component], add: Component, dataset: 
 
 def rows(seen: Preview) -> list[Component]:
     """The first rows as they would be, with the cells marked that change."""
+    if seen.note:
+        return [states.note("interrupted", "There is no preview just now.", seen.note)]
     names = seen.schema.names[:_WIDEST]
     body = []
     for row, changed in zip(seen.head, seen.changed, strict=True):

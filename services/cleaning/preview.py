@@ -42,12 +42,13 @@ class Preview:
     after: int
     head: Sequence[Mapping[str, Any]] = ()
     changed: Sequence[Sequence[str]] = field(default=())  # of each of those rows, the columns that changed
+    note: str = ""  # why there are none
 
 
 def preview(ask: Ask, schema: Schema, rows: int, recipe: Recipe) -> Preview:
     """Try the steps of `recipe` on the first rows of FILE, a table with numbered rows, of `rows` rows."""
     seen = min(rows, ROWS)
-    chain = Chain(ask, f"SELECT * FROM FILE WHERE {ROW_NUMBER} < {ROWS}", schema, seen)
+    chain = Chain(ask, f"SELECT * FROM FILE LIMIT {ROWS}", schema, seen)
     steps: list[Shown] = []
     remade = False
     for planned in recipe.steps:
