@@ -28,6 +28,18 @@ IDLE_MB = 110  # what the whole process tree may hold when nobody asks for anyth
 PEAK_MB = 350  # anonymous memory of the whole tree, whatever is asked of it
 GROWTH_MB = 30  # what an upload of any size may take
 LIMIT_MB = 512  # of the dyno
+RECIPE = {
+    "steps": [
+        {"step": "trim"},
+        {"step": "to_missing", "params": {"values": ["-999", "N/A"]}},
+        {"step": "fill", "params": {"columns": ["customer_id"], "by": "value", "value": "guest"}},
+        {"step": "merge_spellings", "params": {"column": "country"}},
+        {"step": "negatives", "params": {"columns": ["quantity"], "action": "drop"}},
+        {"step": "drop_duplicates", "params": {"columns": ["order_id", "line"]}},
+        {"step": "outliers", "params": {"columns": ["unit_price"], "action": "flag"}},
+        {"step": "derive", "params": {"name": "amount", "formula": "quantity * unit_price"}},
+    ]
+}
 READER = "services.reader"
 READER_ENDS = 120.0  # seconds after its last question, at the latest
 
@@ -90,8 +102,10 @@ def travel(dyno: Dyno, folder: Path, rows: int, *, seed: int = 0, patience: floa
         with dyno.phase() as took.phases["reading the result"]:
             check_grid(tab.rows("customers", 0, 100), wrote)
         assert READER in str(dyno.programs()), "so large a table is read through the reader"
+        with dyno.phase() as took.phases["cleaning"]:
+            tidy = clean(dyno, visitor, read["outcome"], wrote, patience)
         took.idle_mb["with the reader"] = dyno.alone_mb()
-    took.jobs = {"read and profile": read, "RFM": scored}
+    took.jobs = {"read and profile": read, "RFM": scored, "cleaning": tidy}
     took.oom_kills, took.peak_mb = dyno.oom_kills(), dyno.peak_mb
     took.answers, took.failures, took.slowest = len(onlooker.seconds), onlooker.failures, max(onlooker.seconds)
     dyno.until(lambda: READER not in str(dyno.programs()), "the idle reader to end", seconds=READER_ENDS)
@@ -142,6 +156,32 @@ def explore(visitor: Visitor, dataset: str, wrote: Purchases, took: Journey) -> 
         lines = visitor.send("GET", f"/_explore/{dataset}/chart.csv?{asked}")[2].decode("utf-8-sig").splitlines()
         took.answers_in.setdefault("a chart", []).append(time.monotonic() - began)
         assert sum(float(line.rpartition(",")[2]) for line in lines[1:]) == whole, chart
+
+
+def clean(dyno: Dyno, visitor: Visitor, dataset: str, wrote: Purchases, patience: float) -> dict[str, Any]:
+    """Apply a recipe of eight steps, and hold what it says it did against the table itself."""
+    tab = visitor.open(f"/cleaning?dataset={dataset}")
+    tab.patience = patience
+    asked = {"action": "run", "slug": "cleaning", "dataset": dataset, "params": {"recipe": json.dumps(RECIPE)}}
+    tab.set({("control", "data"): {**asked, "asked": "0" * 32, "at": time.time()}})
+    job = dyno.records()[-1]
+    assert job["state"] == "done", job
+    stored = json.loads((dyno.result(job["outcome"]) / "result.json").read_text())
+    steps = json.loads((dyno.result(job["outcome"]) / "steps.json").read_text())
+    before, after = (str(dyno.dataset(each) / "data_full.parquet") for each in (dataset, stored["made_dataset"]))
+    ((negative, guests),) = duckdb.sql(
+        f"SELECT count(*) FILTER (quantity < 0), count(*) FILTER (customer_id IS NULL) FROM '{before}'"
+    ).fetchall()
+    ((rows, amount, gaps),) = duckdb.sql(
+        f"SELECT count(*), sum(amount), count(*) FILTER (customer_id IS NULL) FROM '{after}'"
+    ).fetchall()
+    assert steps["cells"] == [0, 0, wrote.guests, 0, 0, 0, 0, 0]
+    assert (guests, gaps) == (wrote.guests, 0)
+    assert steps["rows_after"][4:] == [wrote.rows - negative] * 4
+    assert rows == wrote.rows - negative
+    ((paid,),) = duckdb.sql(f"SELECT sum(quantity * unit_price) FROM '{before}' WHERE quantity >= 0").fetchall()
+    assert abs(amount - float(paid)) < 0.01
+    return job
 
 
 def check_bounds(took: Journey) -> None:
