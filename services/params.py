@@ -13,7 +13,7 @@ import re
 import types
 import typing
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -93,12 +93,13 @@ class Date:
 
 @dataclass(frozen=True)
 class Text:
-    """A line of text of at most `longest` characters."""
+    """A line of text of at most `longest` characters; `told` says in a few words what a long one holds."""
 
     label: str
     longest: int = 200
     help: str = ""
     when: When | None = None
+    told: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from dash import html
 
 from layouts import blocks, ids, runs, states, words
 from services.jobs.record import Record
-from services.params import Choice, Date, Field, Flag
+from services.params import Choice, Date, Field, Flag, Text
 from services.results import StoredResult
 from services.runs import Run
 
@@ -164,6 +164,8 @@ def answer(each: Field, value: Any) -> str:
             return "Yes" if value else "No"
         case Choice():
             return each.kind.options.get(value, str(value))
+        case Text(told=told) if told is not None:
+            return told(value)
         case Date():
             return words.day(dt.date.fromisoformat(value))
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from services.analysis import Analysis, Cost, Job, Result, Shape
 from services.cleaning.recipe import LONGEST, parse
-from services.errors import DataError
+from services.cleaning.step import listed
+from services.errors import DataError, ParamError
 from services.params import Text
 from services.table import Table
 
@@ -26,11 +27,22 @@ EXAMPLE = """{"steps": [
 ]}"""
 
 
+def _told(text: str) -> str:
+    """The steps of a recipe in a few words."""
+    try:
+        titles = [planned.step.title.lower() for planned in parse(text).active]
+    except ParamError:
+        return "unreadable"
+    return listed(titles) or "no steps"
+
+
 @dataclass(frozen=True, kw_only=True)
 class CleaningParams:
     """What is to be done."""
 
-    recipe: Annotated[str, Text("Recipe", longest=LONGEST, help="A JSON document of steps, as the page saves it.")]
+    recipe: Annotated[
+        str, Text("Recipe", longest=LONGEST, help="A JSON document of steps, as the page saves it.", told=_told)
+    ]
 
 
 def run(table: Table, params: CleaningParams, job: Job) -> Result:
