@@ -83,8 +83,10 @@ def remove(upload: str) -> Response:
 
 @routes.get("/_files/<key>/<name>")
 def download(key: str, name: str) -> Response:
-    """An export that a job wrote, of the visitor's own result."""
+    """A file that a run made, or an export of its tables: of the visitor's own result."""
     stored = results.get(workspace().result(key))
+    if name in stored.about.get("files", ()):  # what its run made beside its tables
+        return send_file(stored.folder / name, as_attachment=True, download_name=name, mimetype="text/plain")
     if not export.is_file_name(name) or not (stored.folder / results.EXPORTS / name).is_file():
         raise NotFound("This file does not exist any more. Export it again.")
     shown = f"{stored.about['slug']}_{name.replace('.raw.', '.')}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from callbacks.analyses import free_mb
+from callbacks.analyses import forms, free_mb
 from callbacks.house import house, workspace
 from layouts import places
 from layouts.offers import Offer
@@ -17,9 +17,9 @@ from services.params import Column
 
 
 def each(known: dict[str, Any]) -> list[Offer]:
-    """Every analysis that has a page, as it would be asked of a dataset."""
+    """Every analysis that has a page with a form like others', as it would be asked of a dataset."""
     free = free_mb(house())
-    return [offer(slug, known, free) for slug in find_all() if places.place(slug) is not None]
+    return [offer(slug, known, free) for slug in find_all() if places.place(slug) is not None and slug not in forms]
 
 
 def offer(slug: str, known: dict[str, Any], free: float) -> Offer:

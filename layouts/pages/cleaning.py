@@ -25,7 +25,7 @@ PLACE = Place(
     label="Cleaning",
     icon="brush-cleaning",
     brief="Mend what is wrong, step by step, with undo.",
-    exports=(("steps", "csv"), ("changes", "csv")),
+    exports=(("data", "csv"), ("data", "xlsx"), ("steps", "csv"), ("changes", "csv")),
 )
 FORM, RUN = "Recipe", "Apply to all rows"
 OF_ROOT = True  # the page is of the table that versions are made of
@@ -265,9 +265,26 @@ def view(result: StoredResult) -> html.Div:
             ("Values lost", words.count(facts["lost"])),
         ],
         html.Div(ways, className="actions") if made else None,
+        _taken_along(result),
         blocks.section(blocks.heading("Steps", "counted over every row"), tables.table(steps, done, caption="Steps")),
         _examples(result),
     )
+
+
+def _taken_along(result: StoredResult) -> Component | None:
+    """The recipe, and the scripts that do the same without us."""
+    named = {"recipe.json": "Recipe (JSON)", "clean.py": "pandas script", "clean.sql": "SQL for DuckDB"}
+    links = [
+        blocks.button(
+            label, symbol="download", small=True, href=f"/_files/{result.key}/{name}", target="_self", download=""
+        )
+        for name, label in named.items()
+        if name in result.about.get("files", ())
+    ]  # fmt: skip
+    if not links or result.is_partial:
+        return None
+    head = blocks.heading("Take the recipe along", "each runs by itself and makes the same table")
+    return blocks.section(head, html.Div(links, className="actions"))
 
 
 def _plain(text: str | None) -> str:

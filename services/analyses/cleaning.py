@@ -5,11 +5,13 @@ Nothing is ever changed in place, and a step that cannot be applied leaves every
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from services.analysis import Analysis, Cost, Job, Result, Shape
-from services.cleaning.recipe import LONGEST, parse
+from services.cleaning.recipe import LONGEST, Recipe, parse
 from services.cleaning.step import listed
 from services.errors import DataError, ParamError
 from services.params import Text
@@ -17,6 +19,8 @@ from services.table import Table
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+    from services.cleaning.apply import Cleaned
 
 EXAMPLE = """{"steps": [
     {"step": "trim"},
@@ -53,7 +57,9 @@ def run(table: Table, params: CleaningParams, job: Job) -> Result:
     Result
         facts: steps; rows and columns before and after; cells that changed, and how many of them lost their value
         tables: steps, one row each: what it did in a sentence, rows before and after, rows and cells changed;
-        changes, some examples: step, row (1 is the first of the table before the step), column, before, after
+        changes, some examples: step, row (1 is the first of the table before the step), column, before, after;
+        data, every row of the new version
+        files: the recipe as JSON, and the scripts that do the same: pandas, SQL
         dataset: the new version, where a step changed something
 
     Raises
@@ -87,10 +93,26 @@ def run(table: Table, params: CleaningParams, job: Job) -> Result:
             "columns_before": len(table.schema), "columns_after": len(cleaned.schema),
             "cells": sum(step.counts.cells for _, step in steps), "lost": sum(step.counts.lost for _, step in steps),
         },
-        tables=_tables(steps),
+        tables=_tables(steps) | ({"data": made} if made else {}),
+        files=_files(table, recipe, cleaned, job),
         notes=tuple(notes),
         dataset=made,
     )  # fmt: skip
+
+
+def _files(table: Table, recipe: Recipe, cleaned: Cleaned, job: Job) -> dict[str, Path]:
+    from services.cleaning.scripts import Scripts
+
+    scripts = Scripts(schema=table.schema, steps=cleaned.walked)
+    texts = {
+        "recipe.json": json.dumps(recipe.as_json(), ensure_ascii=False, indent=2),
+        "clean.py": scripts.pandas(),
+        "clean.sql": scripts.sql(),
+    }
+    files = {name: job.place("scripts").with_name(name) for name in texts}
+    for name, path in files.items():
+        path.write_text(texts[name], encoding="utf-8")
+    return files
 
 
 def _tables(steps: list[tuple[Any, Any]]) -> dict[str, DataFrame]:

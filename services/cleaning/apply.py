@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Walked:
+    """A step that counts: the columns it found, what it measured there, and what it did."""
+
+    planned: Planned
+    schema: Schema
+    measured: Mapping[str, Any]
+    change: Change
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cleaned:
     """What a recipe made of a table: its rows on disk, its schema, and what each step did.
 
@@ -31,6 +41,7 @@ class Cleaned:
     table: Spilled | None
     schema: Schema
     steps: Sequence[Applied]
+    walked: Sequence[Walked]
 
 
 class StepFailed(DataError):
@@ -52,7 +63,7 @@ def apply(table: Columns, recipe: Recipe, job: Job) -> Cleaned:
     StepFailed
         A step cannot be applied; the message says which and why.
     """
-    steps, done = recipe.active, []
+    steps, done, walked = recipe.active, [], []
     written: Spilled | None = None
     folder = job.place("the table").parent
     with table.opened(folder) as con:
@@ -66,6 +77,7 @@ def apply(table: Columns, recipe: Recipe, job: Job) -> Cleaned:
                 if change.scans or change.remakes:
                     written = _settled(con, chain, table, job, f"{name}, before") or written
                 kept = job.keep(name, partial(_counted, chain, planned, measured, change))
+                walked.append(Walked(planned=planned, schema=chain.schema, measured=measured, change=change))
                 chain.apply(planned, change, kept["counts"]["after"])
                 if change.scans or change.remakes:
                     written = _settled(con, chain, table, job, f"{name}, after")
@@ -76,7 +88,7 @@ def apply(table: Columns, recipe: Recipe, job: Job) -> Cleaned:
             done.append(Applied.from_json(kept))
         job.report(len(steps), len(steps) + 1, "Writing the table")
         written = _settled(con, chain, table, job, "the table") or written
-    return Cleaned(table=written, schema=chain.schema, steps=done)
+    return Cleaned(table=written, schema=chain.schema, steps=done, walked=walked)
 
 
 def applied(chain: Chain, planned: Planned, measured: Mapping[str, Any], change: Change) -> Applied:

@@ -8,15 +8,14 @@ do not agree.
 from __future__ import annotations
 
 import pprint
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from services.cleaning import formula
-from services.cleaning.apply import on_disk
+from services.cleaning.apply import Walked, on_disk
 from services.cleaning.chain import Chain
 from services.cleaning.recipe import Planned, Recipe
-from services.cleaning.step import Change, many
+from services.cleaning.step import many
 from services.duck import literal, quote
 from services.schema import ColumnType, Schema
 from services.table import ROW_NUMBER, Columns
@@ -63,16 +62,6 @@ def clean(table):
 if __name__ == "__main__":
     clean(read(sys.argv[1])).to_csv(sys.argv[2], index=False)
 '''
-
-
-@dataclass(frozen=True, kw_only=True)
-class Walked:
-    """A step that counts: the columns it found, what it measured there, and what it did."""
-
-    planned: Planned
-    schema: Schema
-    measured: Mapping[str, Any]
-    change: Change
 
 
 @dataclass(frozen=True, kw_only=True)

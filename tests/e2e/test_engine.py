@@ -240,7 +240,9 @@ def test_cancelled_just_as_it_finishes_it_ends_one_way_or_the_other(battery: Cal
         resume.click()
         expect(answer).to_be_visible()
     _links_free(here.page)
-    assert here.made() == list(range(1, 13))
+    made = here.made()
+    assert made[:12] == list(range(1, 13))
+    assert made[12:] in ([], [12])  # the last may be made again: it was cancelled before it was kept
 
 
 def test_a_page_whose_questions_were_lost_shows_the_end_all_the_same(battery: Callable[[], Battery]) -> None:
