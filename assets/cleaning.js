@@ -8,3 +8,15 @@ document.addEventListener("click", (event) => {
         });
     }
 });
+
+/* A recipe from a file: read here and handed on; nothing of it is uploaded as a table. */
+document.addEventListener("change", async (event) => {
+    const field = event.target.closest("#recipe-file");
+    const file = field?.files?.[0];
+    if (!file) {
+        return;
+    }
+    const text = file.size > 1_000_000 ? "" : await file.text();
+    field.value = ""; // the same file can be chosen again
+    window.dash_clientside.set_props("recipe-click", { data: { does: "load", place: 0, text, at: Date.now() } });
+});

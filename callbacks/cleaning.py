@@ -10,6 +10,7 @@ from typing import Any
 from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
+from flask import Blueprint, Response, jsonify
 
 from callbacks import analyses
 from callbacks.house import house, workspace
@@ -19,11 +20,13 @@ from services import alerts, datasets, params
 from services.cleaning import book, suggest
 from services.cleaning.book import Book
 from services.cleaning.preview import Preview, Shown, preview
-from services.cleaning.recipe import Planned, Recipe
+from services.cleaning.recipe import Planned, Recipe, parse
 from services.cleaning.step import find
 from services.errors import Expected, NotFound, ParamError
 from services.params import Pairs, Values, Where
 from services.table import DATA
+
+routes = Blueprint("cleaning", __name__)
 
 _TURN = threading.Lock()  # two clicks must not both change what the recipe was before
 
@@ -33,6 +36,16 @@ def register(app: Dash) -> None:
     analyses.forms["cleaning"] = form
     _choose(app)
     _change(app)
+
+
+@routes.get("/_recipe/<dataset>.json")
+def save(dataset: str) -> Response:
+    """The recipe of a dataset as it is now, for another table or the command line."""
+    here = workspace()
+    known = datasets.about(here, dataset)
+    answer = jsonify(book.read(here.dataset(known["id"])).recipe.as_json())
+    answer.headers["Content-Disposition"] = 'attachment; filename="recipe.json"'
+    return answer
 
 
 def form(known: dict[str, Any], add: str | None = None) -> tuple[list[Component], list[Component]]:
@@ -85,7 +98,12 @@ def _drawn(known: Mapping[str, Any], kept: Book) -> tuple[Preview, list[Componen
     except NotFound:
         odd = []
     rail = cleaning.rail(
-        kept.recipe.steps, seen, undoes=kept.undoes, redoes=kept.redoes, suggested=suggest.suggestions(odd, kept.recipe)
+        known["id"],
+        kept.recipe.steps,
+        seen,
+        undoes=kept.undoes,
+        redoes=kept.redoes,
+        suggested=suggest.suggestions(odd, kept.recipe),
     )
     return seen, rail
 
@@ -196,6 +214,8 @@ def _after(kept: Book, asked: Mapping[str, Any], known: Mapping[str, Any], state
                 steps = tuple(each.planned for each in offered if each.is_safe)
                 return kept.changed((*kept.recipe.steps, *steps))
             return kept.added(offered[place].planned) if place < len(offered) else kept
+        case "load":
+            return kept.changed(parse(str(asked.get("text", ""))).steps)
         case "add":
             return _added(kept, known, state)
     raise PreventUpdate

@@ -127,7 +127,7 @@ def create_app(settings: Settings) -> Dash:
         chains, tables, sharing, settings_page, cleaning,
     ):  # fmt: skip
         part.register(app)
-    for part in (explore, sharing, types, pulse, files, incoming, my_runs, health):
+    for part in (explore, sharing, types, pulse, files, incoming, my_runs, health, cleaning):
         server.register_blueprint(part.routes)
     _answer_errors(server)
     _refuse_foreigners(server)

@@ -47,7 +47,13 @@ def before(known: Mapping[str, Any], _: Mapping[str, Any]) -> str:
 
 
 def rail(
-    recipe: Sequence[Planned], seen: Preview, *, undoes: bool, redoes: bool, suggested: Sequence[Suggestion]
+    dataset: str,
+    recipe: Sequence[Planned],
+    seen: Preview,
+    *,
+    undoes: bool,
+    redoes: bool,
+    suggested: Sequence[Suggestion],
 ) -> list[Component]:
     """The steps in their order, each with what it does to the rows that were looked at."""
     head = html.Div(
@@ -55,6 +61,11 @@ def rail(
             _tool("undo", 0, "undo-2", "Undo", disabled=not undoes),
             _tool("redo", 0, "redo-2", "Redo", disabled=not redoes),
             html.Span(words.plural(len(recipe), "step") if recipe else "No steps yet", className="quiet"),
+            html.Span(className="rail-gap"),
+            _load(),
+            blocks.button("Save", small=True, href=f"/_recipe/{dataset}.json", target="_self", download="")
+            if recipe
+            else None,
         ],
         className="rail-head",
     )
@@ -76,6 +87,12 @@ def _tool(does: str, place: int, symbol: str, label: str, *, disabled: bool = Fa
         icon(symbol), className="icon-button", type="button", title=label, disabled=disabled,
         **{"aria-label": label, **clicks(does, place)},
     )  # fmt: skip
+
+
+def _load() -> html.Label:
+    """The way in of a recipe that was saved, of this table or of another."""
+    field = dcc.Input(type="file", id="recipe-file", className="visually-hidden")
+    return html.Label(["Load a recipe", field], className="btn btn-outline-secondary btn-sm", htmlFor="recipe-file")
 
 
 def _card(place: int, planned: Planned, shown: Shown, many: int) -> html.Li:

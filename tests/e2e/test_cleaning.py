@@ -68,6 +68,25 @@ def test_a_table_is_cleaned_step_by_step_and_the_old_one_stays(visitor: Visitor,
     page.locator("#sidebar a.nav-link-item", has_text="Cleaning").click()
     expect(steps).to_have_count(3)  # the recipe is of the table that the version was made of
 
+    # The recipe goes to another table; what that has not is said on the step, and those after it wait.
+    with page.expect_download() as saved:
+        page.locator(".rail-head").get_by_role("link", name="Save").click()
+    (tmp_path / "more.csv").write_text(FILE.replace("sold", "number").replace("Oslo", "Bergen "))
+    page.goto(f"{visitor.server.address}/data")
+    upload(page, tmp_path / "more.csv")
+    page.locator("#sidebar a.nav-link-item", has_text="Cleaning").click()
+    expect(page.locator(".rail-head")).to_contain_text("No steps yet")
+    page.set_input_files("#recipe-file", str(saved.value.path()))
+    expect(steps).to_have_count(3)
+    expect(steps.nth(2)).to_contain_text("there is no column sold")
+    page.get_by_role("button", name="Change step 3").click()
+    page.get_by_label("Rows where").fill("number > 1")
+    page.get_by_role("button", name="Change the step").click()
+    expect(steps.nth(2)).to_contain_text("Dropped")
+    page.set_input_files("#recipe-file", {"name": "r.json", "mimeType": "application/json", "buffer": b"[]"})
+    expect(page.locator("#step-said")).to_contain_text("This is no recipe.")
+    expect(steps).to_have_count(3)
+
 
 def _root(visitor: Visitor) -> str:
     return next(known["id"] for known in datasets.each(visitor.workspace) if "cleaned" not in known)
