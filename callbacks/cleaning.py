@@ -16,7 +16,7 @@ from callbacks import analyses
 from callbacks.house import house, workspace
 from layouts import controls, ids
 from layouts.pages import cleaning
-from services import alerts, datasets, params
+from services import alerts, datasets, params, versions
 from services.cleaning import book, suggest
 from services.cleaning.book import Book
 from services.cleaning.preview import Preview, Shown, preview
@@ -58,7 +58,8 @@ def form(known: dict[str, Any], add: str | None = None) -> tuple[list[Component]
         book.write(folder, kept)
     seen, rail = _drawn(known, kept)
     asked = cleaning.form(_asked(kept.recipe), rail, cleaning.chooser(), known["id"])
-    return asked, [html.Div(cleaning.rows(seen), id=ids.BEFORE_AFTER)]
+    found = versions.each(workspace(), known["id"])
+    return asked, [html.Div(cleaning.rows(seen), id=ids.BEFORE_AFTER), *cleaning.history(found)]
 
 
 def _offered(add: str | None) -> Planned | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,6 +31,7 @@ PLACE = Place(
 FORM, RUN = "Recipe", "Apply to all rows"
 OF_ROOT = True  # the page is of the table that versions are made of
 MOST_SUGGESTED = 6
+_LINK = {"data-nav": ""}
 _WIDEST = 40  # columns that are shown of a table
 
 
@@ -92,7 +94,12 @@ def _tool(does: str, place: int, symbol: str, label: str, *, disabled: bool = Fa
 def _load() -> html.Label:
     """The way in of a recipe that was saved, of this table or of another."""
     field = dcc.Input(type="file", id="recipe-file", className="visually-hidden")
-    return html.Label(["Load a recipe", field], className="btn btn-outline-secondary btn-sm", htmlFor="recipe-file")
+    return html.Label(
+        ["Load", field],
+        className="btn btn-outline-secondary btn-sm",
+        htmlFor="recipe-file",
+        title="A recipe from a file",
+    )
 
 
 def _card(place: int, planned: Planned, shown: Shown, many: int) -> html.Li:
@@ -239,6 +246,28 @@ def _cell(value: Any, right: bool, changed: bool) -> html.Td:
     )
     classes = " ".join(["number"] * right + ["changed"] * changed)
     return html.Td(text[:80], className=classes or None, title="Changed" if changed else None)
+
+
+def history(versions: Sequence[Mapping[str, Any]]) -> list[Component]:
+    """The table and what was made of it, oldest first; nothing where there is only the table."""
+    if len(versions) < 2:
+        return []
+    columns = [
+        tables.Column(title="Version", look="name"), tables.Column(title="Rows", look="number"),
+        tables.Column(title="Columns", look="number"), tables.Column(title="Steps", look="number"),
+        tables.Column(title="On disk", look="number"), tables.Column(title="Made", look="text"),
+    ]  # fmt: skip
+    shown = [
+        [
+            html.A(each["name"], href=f"/data?dataset={each['id']}", className="text-link lockable", **_LINK),
+            words.count(each["rows"]), words.count(len(each["columns"])),
+            words.count(len(each["cleaned"]["recipe"]["steps"])) if "cleaned" in each else words.NONE,
+            words.size(each.get("on_disk") or 0), words.moment(dt.datetime.fromtimestamp(each["made"])),
+        ]
+        for each in versions
+    ]  # fmt: skip
+    head = blocks.heading("Versions", "each is a table of its own; analyses name the one they ran on")
+    return [blocks.section(head, tables.table(columns, shown, caption="Versions"), id="versions")]
 
 
 # What came of it ----------------------------------------------------------------------------------
