@@ -14,8 +14,9 @@ from flask import Blueprint, Response, request, send_file
 from werkzeug.exceptions import ClientDisconnected
 
 from callbacks.house import house, workspace
-from services import export, results, uploads
+from services import datasets, export, results, uploads
 from services.errors import Busy, FileRefused, NotFound, OutOfStep
+from services.table import DATA
 
 routes = Blueprint("files", __name__)
 
@@ -91,6 +92,15 @@ def download(key: str, name: str) -> Response:
         raise NotFound("This file does not exist any more. Export it again.")
     shown = f"{stored.about['slug']}_{name.replace('.raw.', '.')}"
     return send_file(stored.folder / results.EXPORTS / name, as_attachment=True, download_name=shown)
+
+
+@routes.get("/_tables/<dataset>.parquet")
+def table(dataset: str) -> Response:
+    """Every row of the visitor's own dataset, as it lies on disk."""
+    known = datasets.about(workspace(), dataset)
+    shown = "".join(sign if sign.isalnum() or sign in " .,_-" else "_" for sign in known["name"])[:100]
+    path = workspace().dataset(known["id"]) / DATA
+    return send_file(path, as_attachment=True, download_name=f"{shown}.parquet", mimetype="application/octet-stream")
 
 
 @contextmanager

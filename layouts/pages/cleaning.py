@@ -285,6 +285,7 @@ def view(result: StoredResult) -> html.Div:
     ways = [
         blocks.button("Open the cleaned table", kind="primary", href=f"/data?dataset={made}"),
         blocks.button("Look at its rows", href=f"/explore?dataset={made}"),
+        blocks.button("Parquet", symbol="download", href=f"/_tables/{made}.parquet", target="_self", download=""),
     ]
     steps = [
         tables.Column(title="Step", look="number"), tables.Column(title="What it did", look="text"),

@@ -23,8 +23,6 @@ def as_sql(schema: Schema, where: Mapping[str, Any]) -> str:
     """The WHERE text over the table `rows`."""
     _check(schema, where)
     text, values = conditions(schema.names, where)
-    parts = text.split("?")
-    assert len(parts) == len(values) + 1 or EVERY in where, "a column's name holds a question mark"
     return _filled(text, values)
 
 
@@ -37,7 +35,7 @@ def _filled(text: str, values: list[Any]) -> str:
         elif sign in "\"'":
             quoted = sign
         made.append(sql(left.pop(0)) if sign == "?" and not quoted else sign)
-    return "".join(made).replace(" FROM FILE ", " FROM rows ")
+    return "".join(made)
 
 
 def _check(schema: Schema, where: Mapping[str, Any]) -> None:

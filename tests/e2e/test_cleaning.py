@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 from playwright.sync_api import Page, expect
 
 from services import datasets, versions
@@ -59,6 +60,12 @@ def test_a_table_is_cleaned_step_by_step_and_the_old_one_stays(visitor: Visitor,
     page.get_by_role("button", name="Apply to all rows").click()
     answer = page.locator("#answer")
     expect(answer.locator(".lede")).to_have_text("20 cells mended, 48 rows dropped: 61 rows in 3 columns.")
+    with page.expect_download() as taken:
+        answer.get_by_role("link", name="Parquet").click()
+    assert duckdb.read_parquet(str(taken.value.path())).aggregate("count(*), min(sold)").fetchall() == [(61, 2)]
+    with page.expect_download() as script:
+        answer.get_by_role("link", name="pandas script").click()
+    assert "def clean(table):" in script.value.path().read_text()
     answer.get_by_role("link", name="Open the cleaned table").click()
     expect(page.get_by_role("heading", name="sales.csv, cleaned 1")).to_be_visible()
 

@@ -75,6 +75,11 @@ def test_every_page_is_whole(visit: Callable[..., Visitor], server: Server, widt
     page.get_by_role("button", name="Rename Purchases").click()
     page.wait_for_selector(".side-panel textarea")
     faults += _check(page, f"tables-{width}-{theme}")
+    page.goto(f"{server.address}/cleaning")
+    page.wait_for_selector("table.cleaned")
+    page.locator("#step-choice").select_option("fill")
+    page.locator("#step-form").get_by_role("button", name="Add the step").wait_for()
+    faults += _check(page, f"cleaning-{width}-{theme}")
 
     page.goto(f"{server.address}/rfm")
     page.get_by_role("button", name="Run", exact=True).wait_for()

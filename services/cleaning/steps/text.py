@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from services.cleaning import spelling
 from services.cleaning.step import Asked, Change, Counts, Step, cells, listed, many, sql
 from services.duck import quote
-from services.errors import ParamError
+from services.errors import DataError, ParamError
 from services.params import Choice, Column, Flag, Number, Pairs, Text, Values
 from services.schema import ColumnType, Schema
 
@@ -21,6 +21,7 @@ _ENGINE_SPACES = re.sub(r"\\[xu]([0-9a-f]+)", r"\\x{\1}", SPACES)
 ALL_TEXTS = "None chosen: every column of text."
 _MARKUP = "<[^<>]*>"
 _SIGNS = {"&nbsp;": " ", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&apos;": "'", "&amp;": "&"}
+_MOST_SPELT = 100_000  # different values that are compared
 STAND_INS = ("NA", "N/A", "#N/A", "NaN", "null", "none", "nil", "missing", "unknown", "undefined", "-", "--", "?", ".")
 
 
@@ -284,7 +285,13 @@ class Spellings:
 def _find_spellings(asked: Asked, params: Spellings) -> Mapping[str, Any]:
     if params.pairs:
         return {"pairs": [list(pair) for pair in params.pairs]}
-    found = asked.fetch(f"SELECT {quote(params.column)} AS v, count(*) FROM rows WHERE v IS NOT NULL GROUP BY 1")
+    found = asked.fetch(
+        f"SELECT {quote(params.column)} AS v, count(*) FROM rows WHERE v IS NOT NULL GROUP BY 1 LIMIT {_MOST_SPELT + 1}"
+    )
+    if len(found) > _MOST_SPELT:
+        raise DataError(
+            f"{params.column} has more than {_MOST_SPELT:,} different values: no names that are spelt otherwise."
+        )
     return {"pairs": [list(pair) for cluster in spelling.clusters(found) for pair in cluster.pairs]}
 
 

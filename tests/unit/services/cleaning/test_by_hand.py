@@ -130,6 +130,15 @@ def test_what_could_not_be_read_is_counted_and_quoted() -> None:
     assert made.steps[0].said == "Read a as numbers. 3 cells could not be read and are missing now: “x”, “y”."
 
 
+def test_conditions_of_the_grid_hold_whatever_a_column_is_called() -> None:
+    where = {"a? 'b' \"c\"": {"type": "contains", "filter": "it's ?"}, "n": {"type": "in", "values": [1, None]}}
+    found, _ = _cleaned(
+        {"a? 'b' \"c\"": ["it's ?", "IT'S ??", "its"], "n": [1, None, 1]},
+        {"step": "filter", "params": {"where": where}},
+    )
+    assert found["n"] == [1, None]
+
+
 def test_two_units_in_one_column_are_refused_since_they_are_not_one_number() -> None:
     with pytest.raises(StepFailed, match=r"Step 1, Read as numbers: a has several units: g and kg"):
         _cleaned({"a": ["5 kg", "5 g"]}, {"step": "to_number", "params": {"columns": ["a"]}})
