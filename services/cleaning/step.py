@@ -99,7 +99,6 @@ class Step(Generic[P]):
     measure: Callable[[Asked, P], Mapping[str, Any]] = _nothing
     safe: bool = False  # loses nothing: what it changes could be told from the outcome
     again: bool = True  # a second time changes nothing more
-    icon: str = "brush-cleaning"
 
 
 @cache
@@ -195,8 +194,3 @@ def _numbered(name: str) -> Iterator[str]:
     while True:
         yield f"{name}_{number}"
         number += 1
-
-
-def columns_or_all(schema: Schema, names: Sequence[str], fits: Callable[[Any], bool]) -> list[str]:
-    """The columns that were named, or all that a step is meant for when none was."""
-    return list(names) or [column.name for column in schema if fits(column)]

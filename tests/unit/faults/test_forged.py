@@ -34,6 +34,8 @@ ROUTES = {
     ("GET", "/_explore/<dataset>/chart.csv"): (("{dataset}",), {}),
     ("GET", "/w/<token>"): (("{dataset}",), {}),
     ("GET", "/_reading/<dataset>.json"): (("{dataset}",), {}),
+    ("GET", "/_recipe/<dataset>.json"): (("{dataset}",), {}),
+    ("GET", "/_tables/<dataset>.parquet"): (("{dataset}",), {}),
     ("GET", "/_rejects/<dataset>.csv"): (("{dataset}",), {}),
     ("POST", "/_jobs/<job>/cancel"): (("{done}",), {}),
     ("POST", "/_jobs/<job>/skip"): (("{early}",), {"step": "Model 1"}),
