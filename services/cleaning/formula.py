@@ -182,7 +182,7 @@ _CODE = {
     "replace": "({0}).str.replace({1}, {2}, regex=False)", "contains": "({0}).str.contains({1}, regex=False)",
     "starts": "({0}).str.startswith({1})", "ends": "({0}).str.endswith({1})", "number": "as_number({0})",
     "year": "({0}).dt.year.astype(float)", "month": "({0}).dt.month.astype(float)", "day": "({0}).dt.day.astype(float)",
-    "hour": "({0}).dt.hour.astype(float)", "weekday": "({0}).dt.weekday.astype(float) + 1",
+    "hour": "({0}).dt.hour.astype(float)", "weekday": "({0}).dt.day_of_week.astype(float) + 1",
     "days": "(day_of({0}) - day_of({1})).dt.days.astype(float)",
     "add_days": "({0} + pd.to_timedelta(np.floor({1}), unit='D'))", "missing": "({0}).isna().astype('boolean')",
 }  # fmt: skip

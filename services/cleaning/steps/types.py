@@ -148,7 +148,7 @@ def _to_number_code(schema: Schema, params: ToNumber, measured: Mapping[str, Any
         yield f"text = {cell}.str.replace(re.compile({_GAPS_CODE!r}), '', regex=True)"
         for pattern, becomes in _patterns(params, measured["units"][name]):
             yield f"text = text.str.replace(re.compile({pattern!r}), {becomes!r}, n=1, regex=True)"
-        yield f"parted = text.str.contains(re.compile({_grouped(params)!r}), regex=True).fillna(False).astype(bool)"
+        yield f"parted = text.str.fullmatch(re.compile({_grouped(params)!r})).fillna(False).astype(bool)"
         yield f"plain = text.str.replace({thousands!r}, '', regex=False).str.replace(\"'\", '', regex=False)"
         yield "text = text.mask(parted, plain)"
         if mark == ",":

@@ -274,7 +274,7 @@ def test_a_step_that_needs_too_much_memory_is_stopped_alone(stage: Stage) -> Non
     assert (job.state, len(job.kept)) == ("done", 11)
     (stopped,) = job.stopped
     assert (stopped["name"], stopped["kind"]) == ("Model 3", "memory")
-    assert "memory than this server has free" in stopped["reason"]
+    assert "than this server has free" in stopped["reason"]
 
 
 def test_a_step_that_crashes_is_stopped_alone(stage: Stage) -> None:
