@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
@@ -87,9 +88,7 @@ def _seen(known: Mapping[str, Any], recipe: Recipe) -> Preview:
 def _drawn(known: Mapping[str, Any], kept: Book) -> tuple[Preview, list[Component]]:
     try:
         seen = _seen(known, kept.recipe)
-    except (
-        Expected
-    ) as error:  # the reader is busy or gone, or this is too much for it: the recipe is there all the same
+    except Expected as error:  # the reader is busy, or this is too much for it: the recipe is there all the same
         seen = Preview(
             steps=[Shown()] * len(kept.recipe.steps), schema=datasets.schema(known), rows=0, of=known["rows"], after=0,
             note=error.message,
@@ -168,29 +167,31 @@ def _change(app: Dash) -> None:
         known = datasets.about(here, stores[0]["dataset"])
         folder = here.dataset(known["id"])
         try:
-            with _TURN:
-                after = _after(book.read(folder), asked, known, states[0] or {})
-                book.write(folder, after)
+            after = _turned(folder, lambda kept: _after(kept, asked, known, states[0] or {}))
         except ParamError as error:
             said = [controls.said(error.message) if name == error.field else None for name in names]
             elsewhere = [] if error.field in names else controls.said(error.message)
             return no_update, no_update, no_update, elsewhere, no_update, no_update, said
         except Expected as error:
-            return (
-                no_update,
-                no_update,
-                no_update,
-                controls.said(error.message),
-                no_update,
-                no_update,
-                [None] * len(names),
-            )
+            said = controls.said(error.message)
+            return no_update, no_update, no_update, said, no_update, no_update, [None] * len(names)
         seen, rail = _drawn(known, after)
         done = asked["does"] == "add"
         return (
             rail, cleaning.rows(seen), _asked(after.recipe), [],
             [] if done else no_update, " " if done else no_update, [None] * len(names),
         )  # fmt: skip
+
+
+def _turned(folder: Path, change: Callable[[Book], Book]) -> Book:
+    """Change the recipe kept in `folder`. What a change asks of the reader is asked before the turn, not during it."""
+    while True:
+        kept = book.read(folder)
+        after = change(kept)
+        with _TURN:
+            if book.read(folder) == kept:
+                book.write(folder, after)
+                return after
 
 
 def _after(kept: Book, asked: Mapping[str, Any], known: Mapping[str, Any], state: Mapping[str, Any]) -> Book:

@@ -27,7 +27,8 @@ Ask = Callable[[str], Sequence[Sequence[Any]]]
 
 EXAMPLES = 5
 
-_REFUSED = frozenset({"ConversionException", "OutOfRangeException", "InvalidInputException", "Refused"})
+_READ = "The table could not be read: "
+_REFUSED = frozenset({"ConversionException", "OutOfRangeException", "InvalidInputException"})
 _BOUND = re.compile(r"\$(\w+)")
 
 # Whether a cell changes: r as it is, o the same in the type it gets, v what it becomes.
@@ -278,8 +279,9 @@ def told() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if type(error).__name__ not in _REFUSED:
+        # Asked here, the engine raises an error of its own; asked through the reader, one that begins like this.
+        if not str(error).startswith(_READ) and type(error).__name__ not in _REFUSED:
             raise
-        text = str(error)
+        text = str(error).removeprefix(_READ)
         why = next((ours for theirs, ours in _SAID if theirs in text), text.splitlines()[0].rstrip("."))
         raise DataError(f"{why}. Change the step, or the type of its column first.") from None

@@ -18,6 +18,7 @@ from services.cleaning.spelling import clusters, fingerprint, gram_fingerprint
 from services.cleaning.suggest import step_of, suggestions
 from services.errors import ParamError
 from services.profile import profile
+from services.reader import Reader
 from services.table import Table
 
 TRIM, SORT = Planned(slug="trim"), Planned(slug="sort", params={"columns": ["a"]})
@@ -108,3 +109,15 @@ def test_a_preview_shows_the_first_rows_marks_cells_and_greys_what_waits() -> No
     assert "there is no column “z”" in seen.steps[2].wrong
     assert seen.steps[3].waits
     assert (seen.rows, seen.after, seen.of) == (3, 3, 3)
+
+
+def test_what_the_reader_refuses_because_of_the_data_is_a_sentence_on_the_step() -> None:
+    table = Table.of(n=[2**40])
+    reader = Reader(table.path.parent)
+    steps = (Planned(slug="derive", params={"name": "m", "formula": "n * n"}),)
+    try:
+        seen = preview(lambda sql: reader.ask(table.path, sql), table.schema, table.rows, Recipe(steps))
+    finally:
+        reader.stop()
+    assert seen.steps[0].wrong.startswith("A value is too large for its column.")
+    assert seen.head == [{"n": 2**40}]
