@@ -116,7 +116,13 @@ def _settled(con: DuckDBPyConnection, chain: Chain, table: Columns, job: Job, na
 
     def write() -> Spilled:
         path = job.place(name)
-        con.execute(f"COPY ({chain.select}) TO {duck.literal(path.resolve())} ({duck.PARQUET})")
+        part = path.with_name(f".{path.name}")
+        try:
+            con.execute(f"COPY ({chain.select}) TO {duck.literal(part.resolve())} ({duck.PARQUET})")
+            part.replace(path)
+        except BaseException:  # a full disk, above all: half a table would keep it full
+            part.unlink(missing_ok=True)
+            raise
         return Spilled.at(path, spill=table.spill, memory_mb=table.memory_mb)
 
     made = job.keep(name, write)
