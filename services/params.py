@@ -20,6 +20,7 @@ from typing import Any, Literal, TypeVar
 from services.errors import Expected, ParamError
 from services.explore import filters
 from services.schema import ColumnType, Schema
+from services.workspace import is_id
 
 P = TypeVar("P")
 
@@ -133,7 +134,26 @@ class Where:
     when: When | None = None
 
 
-Kind = Column | Number | Choice | Flag | Date | Text | Values | Pairs | Where
+@dataclass(frozen=True)
+class Dataset:
+    """Another table of the same visitor, by its id."""
+
+    label: str
+    help: str = ""
+    when: When | None = None
+
+
+@dataclass(frozen=True)
+class Theirs:
+    """Columns of the other table that the field named `of` holds, in an order of their own."""
+
+    label: str
+    of: str
+    help: str = ""
+    when: When | None = None
+
+
+Kind = Column | Number | Choice | Flag | Date | Text | Values | Pairs | Where | Dataset | Theirs
 _MISSING = dataclasses.MISSING
 _DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([T ]00:00(:00([.]0+)?)?)?")
 _THOUSANDS = re.compile("[+-]?[0-9]{1,3}([, \u00a0\u2009\u202f])[0-9]{3}(?:\\1[0-9]{3})*")
@@ -240,7 +260,7 @@ def _missing(each: Field, schema: Schema) -> str:
     if isinstance(each.kind, Column) and not any(each.kind.takes(column) for column in schema):
         needed = {"number": "number", "date": "date", "text": "text"}.get(each.kind.kind, "fitting")
         return f"this table has no {needed} column. Check the types of its columns, or use another table."
-    return "choose one." if isinstance(each.kind, Column | Choice) else "give a value."
+    return "choose one." if isinstance(each.kind, Column | Choice | Dataset) else "give a value."
 
 
 def _checked(each: Field, given: Any, schema: Schema) -> Any:
@@ -284,6 +304,13 @@ def _checked(each: Field, given: Any, schema: Schema) -> Any:
             if not each.kind.many and len(listed) != 1:
                 raise ParamError(f"{each.kind.label}: choose one.", field=each.name)
             return tuple(str(value) for value in listed) if each.kind.many else str(listed[0])
+        case Dataset():
+            if not is_id(given):
+                raise ParamError(f"{each.kind.label}: choose one.", field=each.name)
+            return given
+        case Theirs():
+            listed = given if isinstance(given, list) else [given]
+            return tuple(dict.fromkeys(str(name) for name in listed))
         case Pairs():
             return _pairs(each, given)
         case Where():

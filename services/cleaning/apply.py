@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from services import duck
 from services.analysis import Job
-from services.cleaning.chain import Applied, Chain, told
+from services.cleaning.chain import Applied, Chain, on_disk, told
+from services.cleaning.others import beside
 from services.cleaning.recipe import Planned, Recipe
 from services.cleaning.step import Change
 from services.errors import DataError, Expected, ParamError
@@ -67,7 +67,8 @@ def apply(table: Columns, recipe: Recipe, job: Job) -> Cleaned:
     written: Spilled | None = None
     folder = job.place("the table").parent
     with table.opened(folder) as con:
-        chain = Chain(lambda sql: con.execute(sql).fetchall(), on_disk(table.path), table.schema, table.rows)
+        others = beside(table.path, folder)
+        chain = Chain(lambda sql: con.execute(sql).fetchall(), on_disk(table.path), table.schema, table.rows, others)
         for place, planned in enumerate(steps):
             job.report(place, len(steps) + 1, planned.step.title)
             name = f"{place + 1:03d} {planned.slug}"
@@ -102,11 +103,6 @@ def applied(chain: Chain, planned: Planned, measured: Mapping[str, Any], change:
 
 def _counted(chain: Chain, planned: Planned, measured: Mapping[str, Any], change: Change) -> dict[str, Any]:
     return applied(chain, planned, measured, change).as_json()
-
-
-def on_disk(path: Path) -> str:
-    """SQL of a table on disk with the numbers of its rows."""
-    return f"SELECT * FROM read_parquet({duck.literal(path.resolve())}, file_row_number=true)"
 
 
 def _settled(con: DuckDBPyConnection, chain: Chain, table: Columns, job: Job, name: str) -> Spilled | None:

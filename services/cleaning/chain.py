@@ -11,11 +11,14 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from services.cleaning.others import Other, Others, known_as, nowhere
 from services.cleaning.recipe import Planned
 from services.cleaning.step import MOST_COLUMNS, Change, Counts
 from services.cleaning.step import sql as literal
+from services.duck import literal as text_literal
 from services.duck import quote
 from services.errors import DataError
 from services.profiling.columns import value_of
@@ -78,13 +81,17 @@ class _Asked:
     def quantiles(self, column: str, shares: Sequence[float], around: float | None = None) -> list[float]:
         return self.chain.quantiles(column, shares, around)
 
+    def other(self, id: str) -> Other:
+        return self.chain.other(id)
+
 
 class Chain:
     """Steps over one table; `ask` answers SQL with rows, here or in another process."""
 
-    def __init__(self, ask: Ask, source: str, schema: Schema, rows: int) -> None:
+    def __init__(self, ask: Ask, source: str, schema: Schema, rows: int, others: Others = nowhere) -> None:
         """`source` is the SQL of a table that has `schema`, and the numbers of its rows."""
-        self._ask = ask
+        self._ask, self._find = ask, others
+        self._others: dict[str, Other] = {}
         self.begin(source, schema, rows)
 
     def begin(self, source: str, schema: Schema, rows: int) -> None:
@@ -110,7 +117,8 @@ class Chain:
     @property
     def head(self) -> str:
         """SQL in front of a question: the steps as tables, the last of which is also called `rows`."""
-        steps = [f"step_{place} AS NOT MATERIALIZED ({text})" for place, text in enumerate(self._steps)]
+        steps = [f"{known_as(id)} AS NOT MATERIALIZED ({on_disk(each.path)})" for id, each in self._others.items()]
+        steps += [f"step_{place} AS NOT MATERIALIZED ({text})" for place, text in enumerate(self._steps)]
         return f"WITH {', '.join(steps)}, rows AS NOT MATERIALIZED (FROM {self.name})"
 
     def fetch(self, sql: str) -> Sequence[Sequence[Any]]:
@@ -130,7 +138,22 @@ class Chain:
         scale = Scale(session=_Over(self), column=column, value=value, count=count)
         return scale.quantiles(scale.bins(low, high), shares)
 
+    def other(self, id: str) -> Other:
+        """Another table of the same visitor.
+
+        Raises
+        ------
+        NotFound
+            It is not there.
+        """
+        if id not in self._others:
+            self._others[id] = self._find(id)
+        return self._others[id]
+
     def question(self, planned: Planned) -> Any:
+        """The parameters of a step, checked against the table as it is now; other tables it names are there."""
+        for id in planned.others:
+            self.other(id)
         return planned.question(self.schema)
 
     def measure(self, planned: Planned) -> dict[str, Any]:
@@ -254,6 +277,11 @@ class Chain:
                 kind = before[name].kind
             columns.append(ColumnType(name=name, kind=kind, sql=types[name]))
         return Schema(tuple(columns))
+
+
+def on_disk(path: Path) -> str:
+    """SQL of a table on disk with the numbers of its rows."""
+    return f"SELECT * FROM read_parquet({text_literal(path.resolve())}, file_row_number=true)"
 
 
 class _Over(Session):

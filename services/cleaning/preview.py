@@ -8,6 +8,7 @@ from typing import Any
 
 from services.cleaning.apply import applied
 from services.cleaning.chain import Applied, Ask, Chain
+from services.cleaning.others import Others, nowhere
 from services.cleaning.recipe import Recipe
 from services.duck import quote
 from services.errors import Expected
@@ -45,10 +46,10 @@ class Preview:
     note: str = ""  # why there are none
 
 
-def preview(ask: Ask, schema: Schema, rows: int, recipe: Recipe) -> Preview:
+def preview(ask: Ask, schema: Schema, rows: int, recipe: Recipe, others: Others = nowhere) -> Preview:
     """Try the steps of `recipe` on the first rows of FILE, a table with numbered rows, of `rows` rows."""
     seen = min(rows, ROWS)
-    chain = Chain(ask, f"SELECT * FROM FILE LIMIT {ROWS}", schema, seen)
+    chain = Chain(ask, f"SELECT * FROM FILE LIMIT {ROWS}", schema, seen, others)
     steps: list[Shown] = []
     remade = False
     for planned in recipe.steps:

@@ -10,7 +10,9 @@ from typing import Any
 from services import params
 from services.cleaning.step import Step, find
 from services.errors import NotFound, ParamError
+from services.params import Dataset
 from services.schema import Schema
+from services.workspace import is_id
 
 FORMAT = 1
 MOST_STEPS = 200
@@ -30,6 +32,14 @@ class Planned:
     @property
     def step(self) -> Step[Any]:
         return find(self.slug)
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The ids of the other tables that it names."""
+        named = (
+            self.params.get(each.name) for each in params.fields(self.step.params) if isinstance(each.kind, Dataset)
+        )
+        return tuple(id for id in named if isinstance(id, str) and is_id(id))
 
     def question(self, schema: Schema) -> Any:
         """Its parameters, checked against the columns that it finds.

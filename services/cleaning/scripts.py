@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.cleaning import formula
-from services.cleaning.apply import Walked, on_disk
-from services.cleaning.chain import Chain
+from services.cleaning.apply import Walked
+from services.cleaning.chain import Chain, on_disk
+from services.cleaning.others import beside, known_as
 from services.cleaning.recipe import Planned, Recipe
-from services.cleaning.step import many
+from services.cleaning.step import dtype, many
 from services.duck import literal, quote
-from services.schema import ColumnType, Schema
+from services.schema import Schema
 from services.table import ROW_NUMBER, Columns
 
 _BETWEEN = '''
@@ -48,10 +49,10 @@ TYPES = {types}
 DATES = {dates!r}
 {helpers}
 
-def read(path):
-    """Read the table as it was before: empty cells are missing values, and nothing else is."""
-    table = pd.read_csv(path, dtype=TYPES, parse_dates=DATES, keep_default_na=False, na_values=[""])
-    return table.astype(dict.fromkeys(DATES, "datetime64[us]"))
+def read(path, types=TYPES, dates=DATES):
+    """Read a table as it was before: empty cells are missing values, and nothing else is."""
+    table = pd.read_csv(path, dtype=types, parse_dates=dates, keep_default_na=False, na_values=[""])
+    return table.astype(dict.fromkeys(dates, "datetime64[us]"))
 
 
 def clean(table):
@@ -74,8 +75,11 @@ class Scripts:
     @classmethod
     def of(cls, table: Columns, recipe: Recipe) -> Scripts:
         steps = []
-        with table.opened() as con:
-            chain = Chain(lambda sql: con.execute(sql).fetchall(), on_disk(table.path), table.schema, table.rows)
+        others = beside(table.path)
+        with table.opened(*(others(id).path.parent for each in recipe.active for id in each.others)) as con:
+            chain = Chain(
+                lambda sql: con.execute(sql).fetchall(), on_disk(table.path), table.schema, table.rows, others
+            )
             for planned in recipe.active:
                 schema, measured = chain.schema, chain.measure(planned)
                 change = chain.change(planned, measured)
@@ -95,7 +99,7 @@ class Scripts:
         body = "\n".join(f"    {line}" if line else "" for line in lines)
         has_formula = any(each.planned.params.get("formula") for each in self.steps)
         helpers = (_BETWEEN if "between(" in body else "") + (formula.CODE if has_formula else "")
-        types = {column.name: _dtype(column) for column in self.schema if not column.is_date}
+        types = {column.name: dtype(column) for column in self.schema if not column.is_date}
         return _SCRIPT.format(
             name=_line(name), steps=many(len(self.steps), "step"), helpers=helpers, body=body,
             types=pprint.pformat(types, sort_dicts=False, width=110),
@@ -115,23 +119,31 @@ class Scripts:
                 f"\n-- {_headed(place, each.planned)}\nstep_{place} AS (WITH rows AS (FROM step_{place - 1}) "
                 f"SELECT {number}, {columns} FROM {source}{where})"
             )
-        types = ", ".join(f"{literal(column.name)}: {literal(column.sql)}" for column in self.schema)
+        views = [_view("source", name, self.schema)]
+        others = {id: each.measured for each in self.steps for id in each.planned.others}
+        for id, other in others.items():
+            views.append(_view(known_as(id), other["name"], Schema.from_json(other["columns"]), numbered=True))
         chain = ",\n".join(parts)
         last = f"step_{len(self.steps)}"
         return (
             f"-- Clean {_line(name)}: {many(len(self.steps), 'step')}, for DuckDB 1.4 or newer.\n"
-            f"-- CREATE VIEW source AS SELECT * FROM read_csv({literal(_line(name))}, header = true, nullstr = '', "
-            f"columns = {{{types}}});\n"
+            f"{''.join(views)}"
             f"WITH {chain}\nSELECT * EXCLUDE ({ROW_NUMBER}) FROM {last} ORDER BY {ROW_NUMBER};\n"
         )
 
 
+def _view(called: str, name: str, schema: Schema, *, numbered: bool = False) -> str:
+    """How a table is made known to the query, as a comment: where it lies is up to who runs it."""
+    types = ", ".join(f"{literal(column.name)}: {literal(column.sql)}" for column in schema)
+    number = f"row_number() OVER () - 1 AS {ROW_NUMBER}, " if numbered else ""
+    return (
+        f"-- CREATE VIEW {called} AS SELECT {number}* FROM read_csv({literal(_line(name))}, header = true, "
+        f"nullstr = '', columns = {{{types}}});\n"
+    )
+
+
 def _headed(place: int, planned: Planned) -> str:
     return f"{place}. {planned.step.title}{f': {_line(planned.note)}' if planned.note else ''}"
-
-
-def _dtype(column: ColumnType) -> str:
-    return {"integer": "Int64", "decimal": "float64", "flag": "boolean"}.get(column.kind, "str")
 
 
 def _line(text: str) -> str:

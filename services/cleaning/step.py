@@ -18,9 +18,10 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, Generic, Protocol, TypeVar
 
+from services.cleaning.others import Other
 from services.duck import literal, quote
 from services.errors import NotFound, ParamError
-from services.schema import Kind, Schema
+from services.schema import ColumnType, Kind, Schema
 from services.table import ROW_NUMBER
 
 P = TypeVar("P")
@@ -42,6 +43,9 @@ class Asked(Protocol):
 
         With `around`, of their distances from it. There are none where the column has no value.
         """
+
+    def other(self, id: str) -> Other:
+        """Another table, which SQL knows as `others.known_as(id)`, its rows numbered too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +162,11 @@ def listed(names: Iterable[str]) -> str:
     if len(every) > 4:
         return f"{', '.join(every[:3])} and {len(every) - 3} more"
     return " and ".join([", ".join(every[:-1]), every[-1]] if len(every) > 1 else every)
+
+
+def dtype(column: ColumnType) -> str:
+    """What pandas is told to read a column as; dates are told apart."""
+    return {"integer": "Int64", "decimal": "float64", "flag": "boolean"}.get(column.kind, "str")
 
 
 def many(number: int, thing: str, plural: str = "") -> str:
