@@ -88,6 +88,7 @@ def page(
         figures = datasets.profile(here, known["id"])
     except NotFound:
         return data.damaged(known)
+    later = versions.newer(here, known) if slug not in forms else None
     own = forms[slug](known, more.get("add")) if slug in forms else None
     said = getattr(places.found()[slug], "before", None)
     lede = said(known, figures) if said else f"{words.plural(known['rows'], 'row')} are ready."
@@ -100,6 +101,7 @@ def page(
         analysis_page.before(lede, place, _samples(slug)),
         own,
         getattr(places.found()[slug], "FORM", "Question"),
+        analysis_page.of_older(slug, known, later) if later else None,
     )
 
 

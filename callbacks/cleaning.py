@@ -17,6 +17,7 @@ from callbacks import analyses
 from callbacks.house import house, workspace
 from layouts import controls, ids
 from layouts.pages import cleaning
+from layouts.pages.data import undo
 from services import alerts, datasets, params, versions
 from services.cleaning import book, suggest
 from services.cleaning.book import Book
@@ -59,8 +60,11 @@ def form(known: dict[str, Any], add: str | None = None) -> tuple[list[Component]
         book.write(folder, kept)
     seen, rail = _drawn(known, kept)
     asked = cleaning.form(_asked(kept.recipe), rail, cleaning.chooser(), known["id"])
-    found = versions.each(workspace(), known["id"])
-    return asked, [html.Div(cleaning.rows(seen), id=ids.BEFORE_AFTER), *cleaning.history(found)]
+    here = workspace()
+    found, opened = versions.each(here, known["id"]), datasets.current(here)
+    gone = [each for each in datasets.removed(here) if versions.root_of(each) == known["id"]]
+    above = [*undo(gone), html.Div(cleaning.rows(seen), id=ids.BEFORE_AFTER)]
+    return asked, [*above, *cleaning.history(found, opened["id"] if opened else "")]
 
 
 def _offered(add: str | None) -> Planned | None:

@@ -17,7 +17,7 @@ from callbacks.house import house, workspace
 from layouts import ids, places, runs, theme
 from layouts.pages import data, home
 from layouts.shell import DatasetLink, dataset_chip
-from services import alerts, datasets
+from services import alerts, datasets, versions
 from services.analysis import find_all
 from services.errors import Expected, NotFound
 from services.quality import quality
@@ -100,8 +100,13 @@ def register(app: Dash) -> None:
         """Delete a dataset."""
         if not any(clicks):
             raise PreventUpdate
-        datasets.remove(workspace(), ctx.triggered_id["dataset"])
-        return _shown(page)
+        here, dataset = workspace(), ctx.triggered_id["dataset"]
+        root = None
+        if page == "/cleaning":  # a version of the table that the page is of
+            with contextlib.suppress(NotFound):
+                root = versions.root_of(datasets.about(here, dataset))
+        datasets.remove(here, dataset)
+        return _shown(page, root)
 
     @app.callback(
         Output(ids.URL, "href", allow_duplicate=True),
@@ -146,6 +151,8 @@ def _shown(page: str | None, dataset: str | None = None) -> str:
     now = time.time_ns() // 1_000_000  # an address that is open already would not be drawn anew
     if page == "/tables":
         return f"/tables?at={now}"
+    if page == "/cleaning" and dataset:
+        return f"/cleaning?dataset={dataset}&at={now}"
     return f"/data?dataset={dataset}&at={now}" if dataset else f"/data?at={now}"
 
 

@@ -41,6 +41,7 @@ from callbacks import (
     sharing,
     tables,
     types,
+    versus,
 )
 from callbacks import home as home_page
 from callbacks import settings as settings_page
@@ -124,7 +125,7 @@ def create_app(settings: Settings) -> Dash:
     app.layout = _layout
     for part in (
         home_page, intake, profile, roles, sampling, types, analyses, explore, grids, running, exports, my_runs,
-        chains, tables, sharing, settings_page, cleaning,
+        chains, tables, sharing, settings_page, cleaning, versus,
     ):  # fmt: skip
         part.register(app)
     for part in (explore, sharing, types, pulse, files, incoming, my_runs, health, cleaning):

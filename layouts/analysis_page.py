@@ -10,6 +10,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from layouts import blocks, cards, controls, ids, question, runs, states, words
+from layouts.icons import icon
 from layouts.places import Place
 from services.analysis import Analysis
 from services.params import fields
@@ -27,15 +28,18 @@ def page(
     before: Component,
     own: tuple[Sequence[Component], Sequence[Component]] | None = None,
     title: str = "Question",
+    strip: Component | None = None,
 ) -> html.Div:
     """Lay out the page; `before` stands where the answer will, until there is one.
 
-    `own` is a form of the page's own, and what stands above the answer; `title` names the form.
+    `own` is a form of the page's own, and what stands above the answer; `title` names the form; `strip` is what
+    must be known of the table first.
     """
     form, above = own or (question.form(fields(analysis.params), schema, values), ())
     asked = html.Div(list(form), id=ids.FORM)
     return blocks.page(
         blocks.header(analysis.title, analysis.summary, [html.Div(id=ids.EXPORT, className="actions")]),
+        strip,
         blocks.two_columns(
             html.Div(
                 [
@@ -54,6 +58,15 @@ def page(
         *runs.slots(control, result),
         dcc.Store(id=ids.drawn()),
         dcc.Store(id=ids.PRESSED),
+    )
+
+
+def of_older(slug: str, known: Mapping[str, Any], newer: Mapping[str, Any]) -> Component:
+    """Say that the table which this is about has a newer version."""
+    return blocks.strip(
+        icon("history"),
+        html.Span(["This is about ", html.Strong(known["name"]), f". A newer version is {newer['name']}."]),
+        blocks.button("Use the newer one", small=True, href=f"/{slug}?dataset={newer['id']}"),
     )
 
 

@@ -300,6 +300,11 @@ def edit(dataset: Any) -> dict[str, Any]:
     return {"type": "edit", "dataset": dataset}
 
 
+def versus(part: Any) -> dict[str, Any]:
+    """Of two versions that are compared: before, after, by (what tells rows apart), said (what differs)."""
+    return {"type": "versus", "part": part}
+
+
 # Links to a workspace.
 def shared(at: Any = "settings") -> dict[str, Any]:
     """Div: the links there are, and the one made just now; it is there only on Settings, hence `at`, to be ALL."""

@@ -12,7 +12,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from layouts import controls, ids
-from services.params import Choice, Column, Date, Field, Flag, Number, Pairs, Text, Values, Where
+from services.params import Choice, Column, Dataset, Date, Field, Flag, Number, Pairs, Text, Theirs, Values, Where
 from services.schema import Schema
 
 
@@ -29,13 +29,22 @@ ANALYSIS = Ids()
 STEP = Ids(ids.step_param, ids.step_field, ids.step_error)
 
 
-def form(fields: Sequence[Field], schema: Schema, values: Mapping[str, Any], called: Ids = ANALYSIS) -> list[Component]:
-    """One control a parameter, with a rule between the columns and the rest."""
+def form(
+    fields: Sequence[Field],
+    schema: Schema,
+    values: Mapping[str, Any],
+    called: Ids = ANALYSIS,
+    others: Mapping[str, tuple[str, Schema]] | None = None,
+) -> list[Component]:
+    """One control a parameter, with a rule between the columns and the rest.
+
+    `others` are the tables that may be chosen beside this one: by id, their names and columns.
+    """
     drawn: list[Component] = []
     for place, each in enumerate(fields):
         if place and isinstance(fields[place - 1].kind, Column) and not isinstance(each.kind, Column):
             drawn.append(controls.rule())
-        drawn.append(_field(each, schema, values, called))
+        drawn.append(_field(each, schema, values, called, others or {}))
     return drawn
 
 
@@ -46,10 +55,20 @@ def value_of(each: Field, values: Mapping[str, Any]) -> Any:
     return None if each.required else each.default
 
 
-def _field(each: Field, schema: Schema, values: Mapping[str, Any], called: Ids) -> html.Div:
+def _field(
+    each: Field, schema: Schema, values: Mapping[str, Any], called: Ids, others: Mapping[str, tuple[str, Schema]]
+) -> html.Div:
+    value, name = value_of(each, values), called.param(each.name)
+    if isinstance(each.kind, Dataset):
+        control = _other(others, value, name)
+    elif isinstance(each.kind, Theirs):
+        other = others.get(values.get(each.kind.of) or "")
+        control = dcc.Dropdown(other[1].names if other else [], list(value or ()), id=name, multi=True)
+    else:
+        control = _control(each, schema, value, name)
     drawn = controls.field(
         each.kind.label,
-        _control(each, schema, value_of(each, values), called.param(each.name)),
+        control,
         hint=each.kind.help or None,
         optional=each.optional,
     )
@@ -59,6 +78,12 @@ def _field(each: Field, schema: Schema, values: Mapping[str, Any], called: Ids) 
         drawn.children[0].htmlFor = json.dumps(called.param(each.name), sort_keys=True, separators=(",", ":"))
     error = html.Div(id=called.error(each.name), className="error-slot", **{"aria-live": "polite"})
     return html.Div([drawn, error], id=called.field(each.name), hidden=not each.matters(values))
+
+
+def _other(others: Mapping[str, tuple[str, Schema]], value: str | None, name: Any) -> Component:
+    options = [{"label": called, "value": id} for id, (called, _) in others.items()]
+    first = "Choose a table" if options else "There is no other table yet"
+    return dbc.Select([{"label": first, "value": " "}, *options], value or " ", id=name, size="sm")
 
 
 def _control(each: Field, schema: Schema, value: Any, name: Any) -> Component:

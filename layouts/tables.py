@@ -108,6 +108,15 @@ def score(mean: str, spread: str | None = None) -> list[Component]:
     return [html.Strong(mean), *quiet]
 
 
+def raw(text: str | None) -> str:
+    """A cell as it stands in the table, with the spaces at its ends to be seen."""
+    if text is None:
+        return "(missing)"
+    kept = text.strip(" ")
+    at = text.find(kept)
+    return text[:200] if not kept else f"{'␣' * at}{kept}{'␣' * (len(text) - at - len(kept))}"[:200]
+
+
 def grid(
     id: Any,
     columns: Sequence[dict[str, Any]],

@@ -61,6 +61,10 @@ class NotFound(Expected):
     """What was asked for does not exist, or belongs to someone else: the same answer to both."""
 
 
+class Unanswered(Expected):
+    """A question was not answered, for no fault of its own: time, memory, or another one came meanwhile."""
+
+
 class Evicted(Expected):
     """A large table of a result was removed to free disk; asking again makes it again."""
 

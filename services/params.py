@@ -120,6 +120,7 @@ class Pairs:
 
     label: str
     to: str = "becomes"
+    of_columns: bool = False  # what becomes another is a column of the table
     most: int = 5_000
     help: str = ""
     when: When | None = None

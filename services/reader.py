@@ -28,7 +28,7 @@ from typing import Any
 
 from services import memory
 from services.duck import connect, literal, quote
-from services.errors import DataError, Expected
+from services.errors import DataError, Unanswered
 from services.explore.filters import conditions, matching
 from services.table import DAMAGED, is_whole
 
@@ -48,7 +48,7 @@ Ask = Callable[..., list[list[Any]]]
 _EXACT = 2**53  # a float holds every integer up to here
 
 
-class TooMuch(Expected):
+class TooMuch(Unanswered):
     """The question would take more than reading may: time, or memory."""
 
 
@@ -56,7 +56,7 @@ class NotNow(TooMuch):
     """Nobody could be asked just now, whatever the question: a job may need the memory, or others ask."""
 
 
-class Superseded(Expected):
+class Superseded(Unanswered):
     """Who asked has asked for something else meanwhile: nobody waits for this answer."""
 
 

@@ -32,6 +32,12 @@ def each(workspace: Workspace, root: str) -> list[dict[str, Any]]:
     return sorted(found, key=lambda known: (known["id"] != root, known["made"]))
 
 
+def newer(workspace: Workspace, known: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The newest version of the same table, if `known` is an older one."""
+    newest = max(each(workspace, root_of(known)), key=lambda one: one["made"], default=None)
+    return newest if newest and newest["made"] > known["made"] else None
+
+
 def make(
     workspace: Workspace,
     root: str,

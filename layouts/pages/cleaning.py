@@ -248,26 +248,38 @@ def _cell(value: Any, right: bool, changed: bool) -> html.Td:
     return html.Td(text[:80], className=classes or None, title="Changed" if changed else None)
 
 
-def history(versions: Sequence[Mapping[str, Any]]) -> list[Component]:
+def history(versions: Sequence[Mapping[str, Any]], current: str) -> list[Component]:
     """The table and what was made of it, oldest first; nothing where there is only the table."""
     if len(versions) < 2:
         return []
     columns = [
         tables.Column(title="Version", look="name"), tables.Column(title="Rows", look="number"),
         tables.Column(title="Columns", look="number"), tables.Column(title="Steps", look="number"),
-        tables.Column(title="On disk", look="number"), tables.Column(title="Made", look="text"),
+        tables.Column(title="On disk", look="number"), tables.Column(title="Made", look="quiet"),
+        tables.Column(title="", look="link"),
     ]  # fmt: skip
-    shown = [
-        [
-            html.A(each["name"], href=f"/data?dataset={each['id']}", className="text-link lockable", **_LINK),
-            words.count(each["rows"]), words.count(len(each["columns"])),
-            words.count(len(each["cleaned"]["recipe"]["steps"])) if "cleaned" in each else words.NONE,
-            words.size(each.get("on_disk") or 0), words.moment(dt.datetime.fromtimestamp(each["made"])),
-        ]
-        for each in versions
-    ]  # fmt: skip
+    shown = [_version(each, current) for each in versions]
     head = blocks.heading("Versions", "each is a table of its own; analyses name the one they ran on")
     return [blocks.section(head, tables.table(columns, shown, caption="Versions"), id="versions")]
+
+
+def _version(each: Mapping[str, Any], current: str) -> list[Any]:
+    link = html.A(each["name"], href=f"/data?dataset={each['id']}", className="text-link lockable", **_LINK)
+    named = html.Span(f" {each['name']}", className="visually-hidden")
+    does: list[Component] = []
+    if "cleaned" in each:
+        href = f"/versions?after={each['id']}"
+        does = [
+            html.A(["Compare", named], href=href, className="text-link lockable", **_LINK),
+            html.Button(["Remove", named], id=ids.remove(each["id"]), className="text-link", type="button"),
+        ]
+    return [
+        html.Div([link, *([blocks.badge("Open", "done")] if each["id"] == current else [])], className="table-name"),
+        words.count(each["rows"]), words.count(len(each["columns"])),
+        words.count(len(each["cleaned"]["recipe"]["steps"])) if "cleaned" in each else words.NONE,
+        words.size(each.get("on_disk") or 0), words.moment(dt.datetime.fromtimestamp(each["made"])),
+        html.Div(does, className="table-does"),
+    ]  # fmt: skip
 
 
 # What came of it ----------------------------------------------------------------------------------
@@ -334,15 +346,6 @@ def _taken_along(result: StoredResult) -> Component | None:
     return blocks.section(head, html.Div(links, className="actions"))
 
 
-def _plain(text: str | None) -> str:
-    """A cell as it stands, with the spaces at its ends to be seen."""
-    if text is None:
-        return "(missing)"
-    kept = text.strip(" ")
-    at = text.find(kept)
-    return text[:200] if not kept else f"{'␣' * at}{kept}{'␣' * (len(text) - at - len(kept))}"[:200]
-
-
 def _examples(result: StoredResult) -> Component | None:
     found = result.rows("changes")
     if not found:
@@ -353,7 +356,13 @@ def _examples(result: StoredResult) -> Component | None:
         tables.Column(title="After", look="raw"),
     ]  # fmt: skip
     shown = [
-        [str(each["step"]), words.count(each["row"]), each["column"], _plain(each["before"]), _plain(each["after"])]
+        [
+            str(each["step"]),
+            words.count(each["row"]),
+            each["column"],
+            tables.raw(each["before"]),
+            tables.raw(each["after"]),
+        ]
         for each in found[:50]
     ]
     return blocks.section(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -28,6 +28,7 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|(?P<text>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")"
     r"|(?P<column>\[[^\]]+\])|(?P<name>[^\W\d]\w*)|(?P<sign><=|>=|!=|<>|[-+*/%^&=<>(),]))"
 )
+_WORDS = {"and", "or", "not", "true", "false"}
 _COMPARE = {"=": "equal", "!=": "unequal", "<>": "unequal", "<": "less", "<=": "at_most", ">": "more", ">=": "at_least"}
 _SQL_COMPARE = {"equal": "=", "unequal": "<>", "less": "<", "at_most": "<=", "more": ">", "at_least": ">="}
 
@@ -86,6 +87,31 @@ HELP = (
     "Columns by name, [in brackets] where it has spaces; + - * / % ^, & joins texts; = != < <= > >=, and, or, not; "
     "if(a, b, c), coalesce, min, max, " + ", ".join(FUNCTIONS) + "."
 )
+
+
+def names(text: str) -> list[str]:
+    """The columns that a formula speaks of, as far as it can be read."""
+    return [text[start:end].strip("[] ") for start, end in _columns_in(text)]
+
+
+def renamed(text: str, others: Mapping[str, str]) -> str:
+    """The same formula with other columns in the place of those in `others`."""
+    for start, end in reversed(list(_columns_in(text))):
+        if (name := text[start:end].strip("[] ")) in others:
+            text = f"{text[:start]}[{others[name]}]{text[end:]}"
+    return text
+
+
+def _columns_in(text: str) -> Iterator[tuple[int, int]]:
+    """Where the names of columns begin and end."""
+    at = 0
+    while found := _TOKEN.match(text, at):
+        at = found.end()
+        called = text[at:].lstrip().startswith("(")
+        plain = found["name"] and not called and found["name"].lower() not in _WORDS
+        if found["column"] or plain:
+            yield found.span("column" if found["column"] else "name")
+
 
 # What a pandas script that has a formula brings along: missing stays missing, as in SQL.
 CODE = '''

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from services.cleaning.apply import applied
@@ -11,7 +11,7 @@ from services.cleaning.chain import Applied, Ask, Chain
 from services.cleaning.others import Others, nowhere
 from services.cleaning.recipe import Recipe
 from services.duck import quote
-from services.errors import Expected
+from services.errors import Expected, Unanswered
 from services.schema import Schema
 from services.table import ROW_NUMBER
 
@@ -42,8 +42,9 @@ class Preview:
     of: int
     after: int
     head: Sequence[Mapping[str, Any]] = ()
-    changed: Sequence[Sequence[str]] = field(default=())  # of each of those rows, the columns that changed
+    changed: Sequence[Mapping[str, str | None]] = ()  # of each of those rows, the columns that changed: what they were
     note: str = ""  # why there are none
+    chain: Chain | None = None  # to ask more of the same rows
 
 
 def preview(ask: Ask, schema: Schema, rows: int, recipe: Recipe, others: Others = nowhere) -> Preview:
@@ -63,6 +64,8 @@ def preview(ask: Ask, schema: Schema, rows: int, recipe: Recipe, others: Others 
                 change = chain.change(planned, measured)
                 did = applied(chain, planned, measured, change)
                 chain.apply(planned, change, did.counts.after)
+            except Unanswered:  # it says nothing of the step
+                raise
             except Expected as error:
                 steps.append(Shown(wrong=error.message, field=error.field))
             else:
@@ -70,20 +73,27 @@ def preview(ask: Ask, schema: Schema, rows: int, recipe: Recipe, others: Others 
                 steps.append(Shown(did=did))
     head, changed = _head(chain, schema, remade)
     return Preview(
-        steps=steps, schema=chain.schema, rows=seen, of=rows, after=chain.rows, head=head, changed=changed
+        steps=steps, schema=chain.schema, rows=seen, of=rows, after=chain.rows, head=head, changed=changed, chain=chain
     )  # fmt: skip
 
 
-def _head(chain: Chain, before: Schema, remade: bool) -> tuple[list[dict[str, Any]], list[list[str]]]:
-    """The first rows as they are now, and of each the columns in which it was another."""
+def _head(chain: Chain, before: Schema, remade: bool) -> tuple[list[dict[str, Any]], list[dict[str, str | None]]]:
+    """The first rows as they are now, and of each the columns in which it was another, with what stood there."""
     names = chain.schema.names
-    columns = ", ".join(f"n.{quote(name)}" for name in names)
     both = [] if remade else [name for name in names if name in before]
-    olds = "".join(f", o.{quote(name)}::VARCHAR IS DISTINCT FROM n.{quote(name)}::VARCHAR" for name in both)
+    columns = ", ".join(f"n.{quote(name)}" for name in names)
+    olds = "".join(
+        f", o.{quote(name)}::VARCHAR IS DISTINCT FROM n.{quote(name)}::VARCHAR, o.{quote(name)}::VARCHAR"
+        for name in both
+    )
     joined = "" if remade else f" JOIN step_0 o ON o.{ROW_NUMBER} = n.{ROW_NUMBER}"
     found = chain.fetch(
         f"SELECT {columns}{olds} FROM (FROM rows ORDER BY {ROW_NUMBER} LIMIT {SHOWN}) n{joined} ORDER BY n.{ROW_NUMBER}"
     )
-    head = [dict(zip(names, row, strict=False)) for row in found]
-    new = [name for name in names if name not in before]
-    return head, [[*new, *(name for name, flag in zip(both, row[len(names) :], strict=True) if flag)] for row in found]
+    new: dict[str, str | None] = {name: None for name in names if name not in before}
+    head, changed = [], []
+    for row in found:
+        head.append(dict(zip(names, row, strict=False)))
+        flags, texts = row[len(names) :: 2], row[len(names) + 1 :: 2]
+        changed.append(new | {name: old for name, flag, old in zip(both, flags, texts, strict=True) if flag})
+    return head, changed

@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from services.duck import quote
 
 _APART = str.maketrans({"ß": "ss", "æ": "ae", "ø": "o", "œ": "oe", "đ": "d", "ł": "l"})
 _GRAM = 2
@@ -49,6 +52,7 @@ def _plain(value: str) -> str:
     return re.sub(r"[^\w]+|_", " ", kept).strip()
 
 
+MOST = 100_000  # different values that are compared
 METHODS: dict[str, Callable[[str], str]] = {"fingerprint": fingerprint, "gram": gram_fingerprint}
 
 
@@ -64,6 +68,12 @@ def clusters(counted: Iterable[tuple[str, int]], method: str = "fingerprint") ->
         if len(values) > 1
     ]
     return sorted(groups, key=lambda group: (-sum(count for _, count in group.values), group.becomes))
+
+
+def counted(fetch: Callable[[str], Sequence[Sequence[Any]]], column: str) -> list[tuple[str, int]]:
+    """The values of a column of the table `rows` with their counts, one more than `MOST` of them at most."""
+    asked = f"SELECT {quote(column)} AS v, count(*) FROM rows WHERE v IS NOT NULL GROUP BY 1 LIMIT {MOST + 1}"
+    return [(value, count) for value, count in fetch(asked)]
 
 
 def _dressed(value: str) -> tuple[bool, bool]:

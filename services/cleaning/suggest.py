@@ -24,6 +24,8 @@ def step_of(remedy: Mapping[str, Any]) -> Planned | None:
     """The step that a remedy of an alert names, filled in; None where none would mend it."""
     column, slug = remedy.get("column"), remedy.get("step")
     match slug:
+        case "filter":
+            return Planned(slug="filter", params={"where": remedy["where"]}) if remedy.get("where") else None
         case "drop_duplicates":
             return Planned(slug="drop_duplicates")
         case "drop_column":

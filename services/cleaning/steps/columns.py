@@ -32,7 +32,7 @@ _SIGNS = re.compile(r"[^0-9a-z]+")
 class Rename:
     """New names for some columns."""
 
-    names: Annotated[tuple[tuple[str, str], ...], Pairs("Names", to="is called")]
+    names: Annotated[tuple[tuple[str, str], ...], Pairs("Names", to="is called", of_columns=True)]
 
 
 def _renamed(schema: Schema, params: Rename) -> dict[str, str]:

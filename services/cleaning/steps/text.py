@@ -21,7 +21,6 @@ _ENGINE_SPACES = re.sub(r"\\[xu]([0-9a-f]+)", r"\\x{\1}", SPACES)
 ALL_TEXTS = "None chosen: every column of text."
 _MARKUP = "<[^<>]*>"
 _SIGNS = {"&nbsp;": " ", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&apos;": "'", "&amp;": "&"}
-_MOST_SPELT = 100_000  # different values that are compared
 STAND_INS = ("NA", "N/A", "#N/A", "NaN", "null", "none", "nil", "missing", "unknown", "undefined", "-", "--", "?", ".")
 
 
@@ -274,25 +273,30 @@ class Spellings:
     """Which spellings mean one thing."""
 
     column: Annotated[str, Column("Column", kind="text")]
-    pairs: Annotated[
-        tuple[tuple[str, str], ...],
-        Pairs(
-            "Spellings", help="None given: those that differ by capitals, spaces, accents, signs or the order of words."
+    alike: Annotated[
+        str,
+        Choice(
+            "Taken for one",
+            {
+                "fingerprint": "Same words: capitals, spaces, accents, signs and order aside",
+                "gram": "Same pairs of letters: finds some slips of the pen too",
+            },
         ),
+    ] = "fingerprint"
+    pairs: Annotated[
+        tuple[tuple[str, str], ...], Pairs("Only these", help="None given: every spelling that is found.")
     ] = ()
 
 
 def _find_spellings(asked: Asked, params: Spellings) -> Mapping[str, Any]:
     if params.pairs:
         return {"pairs": [list(pair) for pair in params.pairs]}
-    found = asked.fetch(
-        f"SELECT {quote(params.column)} AS v, count(*) FROM rows WHERE v IS NOT NULL GROUP BY 1 LIMIT {_MOST_SPELT + 1}"
-    )
-    if len(found) > _MOST_SPELT:
+    found = spelling.counted(asked.fetch, params.column)
+    if len(found) > spelling.MOST:
         raise DataError(
-            f"{params.column} has more than {_MOST_SPELT:,} different values: no names that are spelt otherwise."
+            f"{params.column} has more than {spelling.MOST:,} different values: no names that are spelt otherwise."
         )
-    return {"pairs": [list(pair) for cluster in spelling.clusters(found) for pair in cluster.pairs]}
+    return {"pairs": [list(pair) for cluster in spelling.clusters(found, params.alike) for pair in cluster.pairs]}
 
 
 @dataclass(frozen=True, kw_only=True)
