@@ -82,10 +82,8 @@ def _head(chain: Chain, before: Schema, remade: bool) -> tuple[list[dict[str, An
     names = chain.schema.names
     both = [] if remade else [name for name in names if name in before]
     columns = ", ".join(f"n.{quote(name)}" for name in names)
-    olds = "".join(
-        f", o.{quote(name)}::VARCHAR IS DISTINCT FROM n.{quote(name)}::VARCHAR, o.{quote(name)}::VARCHAR"
-        for name in both
-    )
+    pairs = [(f"o.{quote(name)}::VARCHAR", f"n.{quote(name)}::VARCHAR") for name in both]
+    olds = "".join(f", {old} IS DISTINCT FROM {new}, {old}" for old, new in pairs)
     joined = "" if remade else f" JOIN step_0 o ON o.{ROW_NUMBER} = n.{ROW_NUMBER}"
     found = chain.fetch(
         f"SELECT {columns}{olds} FROM (FROM rows ORDER BY {ROW_NUMBER} LIMIT {SHOWN}) n{joined} ORDER BY n.{ROW_NUMBER}"

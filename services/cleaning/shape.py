@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from services.schema import ColumnType, Schema
 
 BINS = 10
 TOP = 8
+_BEGAN = dt.datetime(1970, 1, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,15 +59,13 @@ def _binned(chain: Chain, column: str, sides: list[str], kinds: list[ColumnType]
             found.setdefault(at, {})[side] = count
         for at in range(BINS if width else 1):
             edges = low + at * width, low + (at + 1) * width
-            bars.append((_range(chain, *edges, is_date=kinds[0].is_date), found.get(at, {})))
+            bars.append((_range(*edges, is_date=kinds[0].is_date), found.get(at, {})))
     return [*bars, *([("missing", missing)] if missing else [])]
 
 
-def _range(chain: Chain, low: float, high: float, *, is_date: bool) -> str:
+def _range(low: float, high: float, *, is_date: bool) -> str:
     if is_date:
-        ((one, other),) = chain.fetch(
-            f"SELECT to_timestamp({low!r})::DATE::VARCHAR, to_timestamp({high!r})::DATE::VARCHAR"
-        )
+        one, other = ((_BEGAN + dt.timedelta(seconds=at)).date().isoformat() for at in (low, high))
         return one if one == other else f"{one} to {other}"
     return _number(low) if low == high else f"{_number(low)} to {_number(high)}"
 

@@ -65,7 +65,8 @@ def _analyse(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: i
     result = analysis.run(table, question, Running(say, table, folder, spill, about, shown=job.partial))
     told = about(result)
     if result.dataset is not None:
-        told["made_dataset"] = _keep_version(job, workspace, question, result.dataset, spill, say, buffer)
+        told["made_dataset"] = made = _keep_version(job, workspace, question, result.dataset, spill, say, buffer)
+        told["quality"] = [_quality(workspace, each) for each in (job.dataset, made)]
     results.put(folder, result, told, spill)
     shutil.rmtree(folder / results.PARTIAL, ignore_errors=True)
     return {"outcome": job.key}
@@ -85,6 +86,16 @@ def _keep_version(
     return versions.make(
         workspace, job.dataset, made, recipe.parse(question.recipe), report=report, spill=spill, memory_mb=buffer
     )
+
+
+def _quality(workspace: Workspace, dataset: str) -> int | None:
+    """How good a dataset is, 0 to 100; None where that is not known."""
+    from services.quality import quality
+
+    try:
+        return quality(datasets.profile(workspace, dataset), datasets.about(workspace, dataset)).said
+    except NotFound:
+        return None
 
 
 def _take_in(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: int) -> dict[str, Any]:
