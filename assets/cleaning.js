@@ -2,10 +2,17 @@
 document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-recipe]");
     if (button && !button.disabled) {
-        const { recipe, place } = button.dataset;
+        const { recipe, place, name } = button.dataset;
         window.dash_clientside.set_props("recipe-click", {
-            data: { does: recipe, place: Number(place), at: Date.now() },
+            data: { does: recipe, place: Number(place), name, at: Date.now() },
         });
+    }
+    const side = event.target.closest("[data-shows]");
+    if (side) {
+        side.closest("[data-side]").dataset.side = side.dataset.shows;
+        for (const each of side.parentElement.children) {
+            each.setAttribute("aria-pressed", String(each === side));
+        }
     }
 });
 
@@ -19,4 +26,25 @@ document.addEventListener("change", async (event) => {
     const text = file.size > 1_000_000 ? "" : await file.text();
     field.value = ""; // the same file can be chosen again
     window.dash_clientside.set_props("recipe-click", { data: { does: "load", place: 0, text, at: Date.now() } });
+});
+
+/* A pair on a line of its field; as JSON where a space or a sign would get lost. */
+function written([old, becomes]) {
+    const odd = /[=\n]|^\[/.test(old) || [old, becomes].some((text) => text !== text.trim());
+    return odd ? JSON.stringify([old, becomes]) : `${old} = ${becomes}`;
+}
+
+/* The clusters of spellings that are ticked, as the lines of the step's field; none where all are. */
+window.dash_clientside = window.dash_clientside || {};
+window.dash_clientside.datainsights = Object.assign(window.dash_clientside.datainsights || {}, {
+    clustered(ticked, clusters, shown) {
+        const { no_update } = window.dash_clientside;
+        if (!ticked?.length || !clusters) {
+            return no_update;
+        }
+        const kept = clusters.filter((_, place) => ticked[place]);
+        const lines = kept.flat().map(written).join("\n");
+        const text = kept.length === clusters.length ? "" : lines;
+        return text === (shown || "") ? no_update : text;
+    },
 });

@@ -38,6 +38,9 @@ STEP_FORM = "step-form"  # Div: the controls of the step that is added or edited
 STEP_CHOICE = "step-choice"  # Select: which step
 STEP_SAID = "step-said"  # Div: why it could not be added
 RECIPE_CLICK = "recipe-click"  # Store: what was clicked in the rail: {does, place, at}, by assets/cleaning.js
+CLUSTERS = "clusters"  # Store: the pairs of spellings of each cluster that is shown
+STEP_TRIED = "step-tried"  # Div: what the step that is filled in would do
+COLUMN_LOOKED_AT = "column-looked-at"  # Store: the column whose values are drawn before and after
 BEFORE_AFTER = "before-after"  # Div: the first rows as the recipe makes them
 
 # On the data page.
@@ -90,6 +93,16 @@ def step_field(name: Any) -> dict[str, Any]:
 def step_error(name: Any) -> dict[str, Any]:
     """Where its error is said."""
     return {"type": "step-error", "name": name}
+
+
+def cluster(place: Any) -> dict[str, Any]:
+    """What takes or leaves a cluster of spellings."""
+    return {"type": "cluster", "place": place}
+
+
+def mapped(name: Any) -> dict[str, Any]:
+    """What chooses a column in the place of one that a recipe looks for in vain."""
+    return {"type": "mapped", "name": name}
 
 
 def cleaned_of(dataset: Any) -> dict[str, Any]:

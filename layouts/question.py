@@ -80,6 +80,12 @@ def _field(
     return html.Div([drawn, error], id=called.field(each.name), hidden=not each.matters(values))
 
 
+def _line(old: str, new: str) -> str:
+    """A pair on a line; as JSON where a space or a sign would get lost."""
+    plain = "=" not in old and not any(text != text.strip() or "\n" in text for text in (old, new))
+    return f"{old} = {new}" if plain and not old.startswith("[") else json.dumps([old, new], ensure_ascii=False)
+
+
 def _other(others: Mapping[str, tuple[str, Schema]], value: str | None, name: Any) -> Component:
     options = [{"label": called, "value": id} for id, (called, _) in others.items()]
     first = "Choose a table" if options else "There is no other table yet"
@@ -119,7 +125,7 @@ def _control(each: Field, schema: Schema, value: Any, name: Any) -> Component:
             listed = [str(one) for one in value or ()]
             return dbc.Input(id=name, value=", ".join(listed), size="sm", debounce=True)
         case Pairs():
-            lines = [f"{old} = {new}" for old, new in value or ()]
+            lines = [_line(old, new) for old, new in value or ()]
             return dbc.Textarea(id=name, value="\n".join(lines), rows=4, placeholder="one to a line: old = new")
         case Where():
             return html.Span(json.dumps(value) if value else "Nothing", id=name, className="quiet")

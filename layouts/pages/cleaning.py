@@ -10,12 +10,14 @@ import dash_bootstrap_components as dbc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from layouts import answers, blocks, controls, ids, question, states, tables, words
+from layouts import answers, blocks, controls, ids, question, tables, words
 from layouts.icons import icon
 from layouts.places import Place
+from services.cleaning.chain import Applied
 from services.cleaning.preview import Preview, Shown
-from services.cleaning.recipe import Planned
-from services.cleaning.step import GROUPS, Step, find_all
+from services.cleaning.recipe import LONGEST_NOTE, Planned
+from services.cleaning.spelling import Cluster
+from services.cleaning.step import GROUPS, Step, find_all, listed
 from services.cleaning.suggest import Suggestion
 from services.params import fields
 from services.results import StoredResult
@@ -32,7 +34,11 @@ FORM, RUN = "Recipe", "Apply to all rows"
 OF_ROOT = True  # the page is of the table that versions are made of
 MOST_SUGGESTED = 6
 _LINK = {"data-nav": ""}
-_WIDEST = 40  # columns that are shown of a table
+_MOST_MAPPED = 20  # columns that are asked for at once
+_MOST_CLUSTERS = 50
+
+Pairs = Sequence[tuple[str, str]]
+NOTE = "~note"  # no parameter is called like this
 
 
 def line(asked: Mapping[str, Any]) -> str:
@@ -56,8 +62,13 @@ def rail(
     undoes: bool,
     redoes: bool,
     suggested: Sequence[Suggestion],
+    lacks: Sequence[str] = (),
+    names: Sequence[str] = (),
 ) -> list[Component]:
-    """The steps in their order, each with what it does to the rows that were looked at."""
+    """The steps in their order, each with what it does to the rows that were looked at.
+
+    `lacks` are columns that the recipe speaks of and the table does not have; `names` those it has.
+    """
     head = html.Div(
         [
             _tool("undo", 0, "undo-2", "Undo", disabled=not undoes),
@@ -72,7 +83,28 @@ def rail(
         className="rail-head",
     )
     cards = [_card(place, each, seen.steps[place], len(recipe)) for place, each in enumerate(recipe)]
-    return [head, html.Ol(cards, className="rail-steps"), *_suggested(suggested)]
+    asked = [_mapping(lacks, names)] if lacks else []
+    return [head, *asked, html.Ol(cards, className="rail-steps"), *_suggested(suggested)]
+
+
+def _mapping(lacks: Sequence[str], names: Sequence[str]) -> html.Div:
+    """Which columns stand for those that the recipe looks for in vain."""
+    lines = []
+    for lack in lacks[:_MOST_MAPPED]:
+        options = [{"label": "As it is", "value": " "}, *({"label": name, "value": name} for name in names)]
+        same = next((name for name in names if name.lower() == lack.lower()), " ")
+        lines.append(controls.field(lack, dbc.Select(options, same, id=ids.mapped(lack), size="sm")))
+    head = (
+        f"{words.plural(len(lacks), 'column')} of this recipe {'is' if len(lacks) == 1 else 'are'} not in this table."
+    )
+    return html.Div(
+        [
+            html.P([html.Strong(head), " Say which stand for them."]),
+            *lines,
+            blocks.button("Use these columns", kind="secondary", small=True, **clicks("map")),
+        ],
+        className="rail-mapping",
+    )
 
 
 def clicks(does: str, place: int = 0) -> dict[str, str]:
@@ -174,20 +206,74 @@ def chooser(slug: str | None = None) -> html.Div:
         options += [{"label": f"{group}: {step.title.lower()}", "value": step.slug} for step in every]
     select = dbc.Select(options, slug or " ", id=ids.STEP_CHOICE, size="sm")
     return html.Div(
-        [controls.field("Add a step", select), html.Div(id=ids.STEP_FORM), html.Div(id=ids.STEP_SAID, role="alert")],
+        [
+            controls.field("Add a step", select),
+            html.Div(id=ids.STEP_FORM),
+            html.Div(id=ids.STEP_SAID, role="alert"),
+            html.Div(id=ids.STEP_TRIED, **{"aria-live": "polite"}),
+        ],
         className="chooser",
     )
 
 
-def step_form(step: Step[Any], schema: Schema, values: Mapping[str, Any], *, editing: bool) -> list[Component]:
-    """The controls of a step, and the button that adds or changes it."""
-    asked = question.form(fields(step.params), schema, values, question.STEP)
+def step_form(
+    step: Step[Any],
+    schema: Schema,
+    values: Mapping[str, Any],
+    others: Mapping[str, tuple[str, Schema]],
+    *,
+    editing: bool,
+    note: str = "",
+) -> list[Component]:
+    """The controls of a step, and the button that adds or changes it; `others` are tables that it may name."""
+    asked = question.form(fields(step.params), schema, values, question.STEP, others)
     label = "Change the step" if editing else "Add the step"
+    remark = dbc.Input(id=ids.step_param(NOTE), value=note, maxLength=LONGEST_NOTE, size="sm")
     return [
         html.P(step.summary, className="hint"),
         *asked,
+        controls.field("Remark", remark, optional=True),
         blocks.button(label, kind="secondary", symbol="check" if editing else "plus", **clicks("add")),
     ]
+
+
+def tried(did: Applied, seen: Preview, clusters: Sequence[Cluster] | None, chosen: Pairs) -> list[Component]:
+    """What the step that is filled in would do to the rows that were looked at.
+
+    `clusters` are the spellings that may be merged, `chosen` the pairs of them that are, all of them where it is empty.
+    """
+    part = "all rows" if seen.rows == seen.of else f"the first {words.count(seen.rows)} rows"
+    lost = f" {words.plural(did.counts.lost, 'value')} would be lost." if did.counts.lost else ""
+    parts: list[Component] = [html.P([html.Strong(f"On {part}: "), did.said, lost])]
+    if clusters is not None:
+        parts.append(_clusters(clusters, chosen))
+    elif did.examples:
+        lines = []
+        for each in did.examples:
+            old, new = (html.Code(tables.raw(each[side])) for side in ("before", "after"))
+            lines.append(html.Li([f"{each['column']}: ", old, " → ", new]))
+        parts.append(html.Ul(lines, className="tried-examples"))
+    return [html.Div(parts, className="tried")]
+
+
+def _clusters(clusters: Sequence[Cluster], chosen: Pairs) -> Component:
+    """Groups of spellings, each to be taken or left."""
+    if not clusters:
+        return html.P("No two spellings of one thing were found.", className="quiet")
+    shown = clusters[:_MOST_CLUSTERS]
+    lines = []
+    for place, each in enumerate(shown):
+        spelt = listed([f"“{value}” ({count:,})" for value, count in each.values])
+        taken = not chosen or set(each.pairs) <= set(chosen)
+        lines.append(html.Li(dbc.Checkbox(id=ids.cluster(place), value=taken, label=f"{each.becomes}: {spelt}")))
+    more = f" The first {_MOST_CLUSTERS} of {len(clusters):,} are shown." if len(clusters) > _MOST_CLUSTERS else ""
+    return html.Div(
+        [
+            html.P(f"Untick what is not the same thing.{more}", className="quiet"),
+            html.Ul(lines, className="clusters"),
+            dcc.Store(id=ids.CLUSTERS, data=[each.pairs for each in shown]),
+        ]
+    )
 
 
 def form(recipe: str, rail_parts: Sequence[Component], add: Component, dataset: str) -> list[Component]:
@@ -199,53 +285,11 @@ def form(recipe: str, rail_parts: Sequence[Component], add: Component, dataset: 
         html.Div(html.Div(id=ids.error("recipe"), className="error-slot", role="alert"), id=ids.field("recipe")),
         dcc.Store(id=ids.cleaned_of(dataset), data={"editing": None}),
         dcc.Store(id=ids.RECIPE_CLICK),
+        dcc.Store(id=ids.COLUMN_LOOKED_AT),
     ]
 
 
-# The rows -----------------------------------------------------------------------------------------
-
-
-def rows(seen: Preview) -> list[Component]:
-    """The first rows as they would be, with the cells marked that change."""
-    if seen.note:
-        return [states.note("interrupted", "There is no preview just now.", seen.note)]
-    names = seen.schema.names[:_WIDEST]
-    body = []
-    for row, changed in zip(seen.head, seen.changed, strict=True):
-        cells = [_cell(row[name], seen.schema[name].is_number, name in changed) for name in names]
-        body.append(html.Tr(cells))
-    number = [seen.schema[name].is_number for name in names]
-    heads = [
-        html.Th(name, scope="col", className="number" if right else "")
-        for name, right in zip(names, number, strict=True)
-    ]
-    frame = html.Div(
-        html.Table(
-            [
-                html.Caption("The first rows, cleaned", className="visually-hidden"),
-                html.Thead(html.Tr(heads)),
-                html.Tbody(body),
-            ],
-            className="dense cleaned",
-        ),
-        className="table-frame cleaned-frame", tabIndex=0, role="region", **{"aria-label": "The first rows, cleaned"},
-    )  # fmt: skip
-    part = "" if seen.rows == seen.of else f" of the first {words.count(seen.rows)} rows"
-    left = f"{words.plural(seen.after, 'row')}{part} would be left" if seen.after != seen.rows else "no row goes"
-    wide = f" · the first {_WIDEST} of {words.plural(len(seen.schema), 'column')}" if len(seen.schema) > _WIDEST else ""
-    return [blocks.section(blocks.heading("Preview", f"{left}; changed cells are marked{wide}"), frame)]
-
-
-def _cell(value: Any, right: bool, changed: bool) -> html.Td:
-    text = (
-        ""
-        if value is None
-        else words.count(value)
-        if isinstance(value, int) and not isinstance(value, bool) and right
-        else str(value)
-    )
-    classes = " ".join(["number"] * right + ["changed"] * changed)
-    return html.Td(text[:80], className=classes or None, title="Changed" if changed else None)
+# What was made before ---------------------------------------------------------------------------
 
 
 def history(versions: Sequence[Mapping[str, Any]], current: str) -> list[Component]:
@@ -322,12 +366,20 @@ def view(result: StoredResult) -> html.Div:
             ("Columns", f"{words.count(facts['columns_before'])} → {words.count(facts['columns_after'])}"),
             ("Cells changed", words.count(facts["cells"])),
             ("Values lost", words.count(facts["lost"])),
+            *_better(about.get("quality") or ()),
         ],
         html.Div(ways, className="actions") if made else None,
         _taken_along(result),
         blocks.section(blocks.heading("Steps", "counted over every row"), tables.table(steps, done, caption="Steps")),
         _examples(result),
     )
+
+
+def _better(quality: Sequence[int | None]) -> list[tuple[str, str]]:
+    """How good the table was, and is now."""
+    if None in quality or len(quality) != 2:
+        return []
+    return [("Quality of 100", " → ".join(map(str, quality)))]
 
 
 def _taken_along(result: StoredResult) -> Component | None:

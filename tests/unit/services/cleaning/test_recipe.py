@@ -104,7 +104,7 @@ def test_a_preview_shows_the_first_rows_marks_cells_and_greys_what_waits() -> No
     steps = (TRIM, Planned(slug="trim", on=False), Planned(slug="drop_column", params={"columns": ["z"]}), TRIM)
     seen = preview(lambda sql: con.execute(sql).fetchall(), table.schema, table.rows, Recipe(steps))
     assert seen.head[0] == {"a": "x", "n": 3}
-    assert seen.changed == [["a"], [], []]
+    assert seen.changed == [{"a": " x"}, {}, {}]
     assert [bool(step.did) for step in seen.steps] == [True, False, False, False]
     assert "there is no column “z”" in seen.steps[2].wrong
     assert seen.steps[3].waits
