@@ -31,11 +31,11 @@ h2 { font-size: 1.15rem; font-weight: 600; margin-top: 2rem; }
 h3 { font-size: 0.95rem; font-weight: 600; margin: 1.5rem 0 0.25rem; }
 p { max-width: 46rem; margin: 0.4rem 0; }
 strong { color: var(--muted); font-weight: 500; }
-.frame { overflow-x: auto; margin: 0.6rem 0 1.2rem; border: 1px solid var(--line); border-radius: 8px;
-  background: var(--surface); }
-table { border-collapse: collapse; width: 100%; font-size: 0.82rem; }
+.frame { overflow-x: auto; width: fit-content; max-width: 100%; margin: 0.6rem 0 1.2rem;
+  border: 1px solid var(--line); border-radius: 8px; background: var(--surface); }
+table { border-collapse: collapse; font-size: 0.82rem; overflow-wrap: break-word; }
 th, td { padding: 0.35rem 0.7rem; text-align: start; vertical-align: top; border-bottom: 1px solid var(--line);
-  min-width: 3rem; max-width: 24rem; white-space: pre-wrap; }
+  min-width: 3rem; max-width: 18rem; white-space: pre-wrap; }
 th { color: var(--muted); font-weight: 500; }
 tr:last-child > td { border-bottom: 0; }
 .number { text-align: end; white-space: nowrap; font-variant-numeric: tabular-nums; }
@@ -63,14 +63,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table of texts; the columns in `numbers` are set to the right."""
+    """A table of texts, or of several in a cell; the columns in `numbers` are set to the right."""
 
     columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[Cell]]
     numbers: frozenset[int] = frozenset()
 
 
 Block = Heading | Line | Grid
+Cell = str | tuple[str, ...]
 
 
 def shown(text: str, longest: int = LONGEST) -> str:
@@ -146,9 +147,10 @@ def _escaped(text: str) -> str:
     return html.escape(_line(text))
 
 
-def _cell(text: str) -> str:
-    """A cell of its own direction: a value written from right to left turns nothing around it."""
-    return f"<bdi>{html.escape(_all(text))}</bdi>" if text else ""
+def _cell(cell: Cell) -> str:
+    """A cell whose texts have a direction of their own: one from right to left turns nothing around it."""
+    texts = (cell,) if isinstance(cell, str) else cell
+    return ", ".join(f"<bdi>{html.escape(_all(text))}</bdi>" for text in texts if text)
 
 
 def _all(text: str) -> str:
@@ -168,5 +170,6 @@ def _led(text: str) -> str:
     return _LEADS.sub(lambda found: found[0] + "\\" if found[0].isdigit() else f"\\{found[0]}", text)
 
 
-def _row(cells: Sequence[str], *, raw: bool = False) -> str:
-    return f"| {' | '.join(cell if raw else _inert(_all(cell)) for cell in cells)} |"
+def _row(cells: Sequence[Cell], *, raw: bool = False) -> str:
+    texts = [cell if isinstance(cell, str) else ", ".join(cell) for cell in cells]
+    return f"| {' | '.join(text if raw else _inert(_all(text)) for text in texts)} |"

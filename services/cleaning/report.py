@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from services.cleaning.step import listed, many
-from services.paper import Block, Grid, Heading, Line, shown
+from services.paper import Block, Cell, Grid, Heading, Line, shown
 
 MOST = 50  # lines of a table in the report; the summary has all of them
 MOST_NAMES = 100
 NONE = "–"
 
 _NUMBERS = frozenset({1, 2})
+_DAY = dt.datetime(2020, 12, 31, 14, 5, 6)  # whose parts cannot be taken for each other
 
 
 def cleaning(known: Mapping[str, Any]) -> list[Block]:
@@ -73,18 +74,18 @@ def _measured(step: Mapping[str, Any]) -> Iterator[Block]:
         yield Line(f"{many(len(filled), 'value')}: {_named(filled)}.", "Values found")
     if found.get("limits"):
         lines = [[shown(name), *map(_limit, pair)] for name, pair in found["limits"].items()]
-        yield from _cut(["Column", "Lowest that is kept as usual", "Highest"], lines, {1, 2}, "columns")
+        yield from _cut(["Column", "Lowest usual value", "Highest usual value"], lines, {1, 2}, "columns")
     if found.get("by"):
         heads = ["Lowest", "Highest less lowest"] if params.get("to") == "range" else ["Mean", "Standard deviation"]
         lines = [[shown(name), *map(_limit, pair)] for name, pair in found["by"].items()]
         yield from _cut(["Column", *heads], lines, {1, 2}, "columns")
     if found.get("formats"):
-        lines = [[shown(name), ", ".join(map(shown, forms))] for name, forms in found["formats"].items()]
-        yield from _cut(["Column", "Dates were written as"], lines, set(), "columns")
+        lines = [[shown(name), ", ".join(map(_DAY.strftime, forms))] for name, forms in found["formats"].items()]
+        yield from _cut(["Column", "Dates were written as, for 31 December 2020"], lines, set(), "columns")
     if any((found.get("failed") or {}).values()):
         quoted = found.get("quoted") or {}
         lines = [
-            [shown(name), _count(failed), ", ".join(map(shown, quoted.get(name, ())))]
+            [shown(name), _count(failed), tuple(map(shown, quoted.get(name, ())))]
             for name, failed in found["failed"].items()
             if failed
         ]
@@ -159,11 +160,11 @@ def _origin(column: Mapping[str, Any]) -> str:
     return f"step {column['made_in']}{of}"
 
 
-def _examples(column: Mapping[str, Any]) -> str:
+def _examples(column: Mapping[str, Any]) -> Cell:
     if column["yes"] is not None:
         no = column["filled"] - column["yes"]
         return f"{_count(column['yes'])} yes, {_count(no)} no"
-    return ", ".join(shown(text, 60) for text in column["examples"] or ()) or NONE
+    return tuple(shown(text, 60) for text in column["examples"] or ()) or NONE
 
 
 def _different(column: Mapping[str, Any]) -> str:
@@ -188,7 +189,7 @@ def _when(known: Mapping[str, Any]) -> str:
     return f"Made {made.day} {made:%b} {made.year}, {made:%H:%M} {made.tzname() or ''}".rstrip()
 
 
-def _cut(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: set[int], things: str) -> Iterator[Block]:
+def _cut(columns: Sequence[str], rows: Sequence[Sequence[Cell]], numbers: set[int], things: str) -> Iterator[Block]:
     yield Grid(columns, rows[:MOST], frozenset(numbers))
     if len(rows) > MOST:
         yield Line(f"The first {MOST} of {_count(len(rows))} {things}; summary.json has all of them.")
