@@ -109,6 +109,7 @@ def _column(column: ColumnType, origin: Origin, found: Mapping[str, Any], *, row
         "lowest": found.get("low"), "highest": found.get("high"),
         "yes": found.get("yes"), "examples": found.get("examples"),
         "before": origin.before, "made_in": origin.made_in, "made_of": list(origin.made_of),
+        "made_from": origin.made_from,
         "changed_in": list(origin.changed_in),
     }  # fmt: skip
 

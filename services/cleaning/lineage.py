@@ -22,6 +22,7 @@ class Origin:
     before: str | None = None
     made_in: int | None = None  # steps are counted from 1
     made_of: tuple[str, ...] = ()
+    made_from: str | None = None  # the other table that the step brought together with this one
     changed_in: tuple[int, ...] = ()
 
     @property
@@ -51,8 +52,11 @@ def _followed(last: str, cleaned: Cleaned, known: Sequence[Mapping[str, ColumnTy
         only = _ONLY.fullmatch(made)
         source = None if change.source is not None else only[1].replace('""', '"') if only else None
         if change.source is not None:
-            if name not in before or f" AS {quote(name)}" in change.source:
-                return Origin(name=last, made_in=place, changed_in=tuple(reversed(touched)))
+            if name not in before or _is_made(name, change.source):
+                other = (
+                    cleaned.steps[place - 1].measured.get("name") if cleaned.walked[place - 1].planned.others else None
+                )
+                return Origin(name=last, made_in=place, made_from=other, changed_in=tuple(reversed(touched)))
         elif source is not None and source != name and source in before:
             touched.append(place)
             name = source
@@ -63,6 +67,13 @@ def _followed(last: str, cleaned: Cleaned, known: Sequence[Mapping[str, ColumnTy
         if counts.columns.get(name) or (was.kind, was.sql) != (became.kind, became.sql):
             touched.append(place)
     return Origin(name=last, before=name, changed_in=tuple(reversed(touched)))
+
+
+def _is_made(name: str, source: str) -> bool:
+    """Whether a table made of the one before has a column of this name that is none of that one's."""
+    column = quote(name)
+    only_cast = re.escape(column) + r"::[A-Z0-9(), ]+ AS " + re.escape(column)
+    return f" AS {column}" in source and not re.search(only_cast, source)
 
 
 def _named(made: str, before: Mapping[str, ColumnType]) -> tuple[str, ...]:

@@ -157,6 +157,7 @@ def _origin(column: Mapping[str, Any]) -> str:
     if column["before"] is not None:
         return "the same column" if column["before"] == column["name"] else f"renamed, was {shown(column['before'])}"
     of = f" of {listed(map(shown, column['made_of']))}" if column["made_of"] else ""
+    of += f", from {shown(column['made_from'])}" if column["made_from"] else ""
     return f"step {column['made_in']}{of}"
 
 

@@ -20,7 +20,8 @@ from services.cleaning.figures import figures
 from services.cleaning.step import find
 from services.errors import StepStopped
 from services.jobs.detached import Detached
-from services.table import Spilled, Table
+from services.table import ABOUT, DATA, Spilled, Table, write
+from services.workspace import new_id, write_json
 
 FRAME = pd.DataFrame(
     {
@@ -214,6 +215,36 @@ def test_what_a_table_is_remade_into_says_which_step_made_it() -> None:
     assert {name: (each["before"], each["made_in"]) for name, each in columns.items()} == {
         "town": ("town", None), "rows": (None, 2), "n_sum": (None, 2),
     }  # fmt: skip
+
+
+def test_what_another_table_brings_says_so(tmp_path: Path) -> None:
+    here, there = new_id(), new_id()
+    for id, name, frame in (
+        (here, "orders.csv", pd.DataFrame({"town": ["Oslo", "Rome"], "n": [1, 2]})),
+        (there, "towns.csv", pd.DataFrame({"town": ["Oslo", "Bonn"], "land": ["NO", "DE"]})),
+    ):
+        write(frame, _made(tmp_path / id) / DATA)
+        made = Spilled.at(tmp_path / id / DATA, spill=tmp_path)
+        about = {"name": name, "columns": made.schema.as_json(), "rows": made.rows, "roles": {}}
+        write_json(tmp_path / id / ABOUT, about)
+    table = Table.open(tmp_path / here, spill=tmp_path)
+    for slug, params in (("append", {}), ("join", {"on": ["town"]})):
+        steps = [{"step": slug, "params": {"table": there, **params}}]
+        result = ANALYSIS.run(
+            table, CleaningParams(recipe=json.dumps({"steps": steps})), Detached(table, _made(tmp_path / slug))
+        )
+        known = json.loads(result.files["summary.json"].read_text(encoding="utf-8"))
+        assert known["table"] == "orders.csv"
+        found = [(each["name"], each["before"], each["made_in"], each["made_from"]) for each in known["dictionary"]]
+        assert found == [
+            ("town", "town", None, None), ("n", "n", None, None), ("land", None, 1, "towns.csv"),
+        ]  # fmt: skip
+        assert "| step 1, from towns.csv |" in result.files["data_dictionary.md"].read_text(encoding="utf-8")
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def test_names_that_change_places_are_followed() -> None:
