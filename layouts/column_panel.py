@@ -12,14 +12,11 @@ from layouts import blocks, charts, findings, ids, relations, tables, words
 from layouts.icons import icon
 from services import roles
 from services.alerts import Alert
+from services.schema import MEANS
 
 ICONS = {
     "integer": "hash", "decimal": "hash", "flag": "toggle-left", "date": "calendar", "datetime": "calendar",
     "text": "type", "category": "tag", "identifier": "key-round",
-}  # fmt: skip
-KINDS = {
-    "integer": "Whole number", "decimal": "Decimal", "flag": "Yes or no", "date": "Date", "datetime": "Date and time",
-    "text": "Text", "category": "Category", "identifier": "Identifier",
 }  # fmt: skip
 
 _CLOSEST = 5  # columns that one moves with
@@ -82,7 +79,7 @@ def column_panel(
     of = f" of {words.count(column['count'] + column['missing'])}" if column["missing"] else ""
     title = html.Span([icon(ICONS[column["type"]]), html.Span(column["name"])], className="column-name")
     return blocks.side_panel(
-        title, f"{KINDS[column['type']]} · {filled}{of} filled", close, body, label=f"Figures of {column['name']}"
+        title, f"{MEANS[column['type']]} · {filled}{of} filled", close, body, label=f"Figures of {column['name']}"
     )
 
 

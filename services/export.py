@@ -1,4 +1,4 @@
-"""A result's tables as files: CSV and XLSX in constant memory, the whole result as Markdown.
+"""A result's tables as files: CSV, XLSX and JSON in constant memory, the whole result as Markdown.
 
 Text that a spreadsheet would run as a formula is made safe with a leading apostrophe, unless the
 values are asked for raw.
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +20,15 @@ from services.errors import DataError, NotFound
 from services.results import StoredResult
 from services.table import Spilled
 
-FORMATS = ("csv", "xlsx", "md")
 SLICE = 20_000  # rows held at a time
+CELLS = 500_000  # cells held at a time, where a row has many
 MOST_XLSX = 1_000_000  # a sheet ends at 1,048,576 rows
 HEAD = 12  # rows of each table that the Markdown shows
 _FIRST_YEAR = 1900  # of a workbook's calendar; earlier days are written as text
 _DIGITS = 15  # a workbook keeps so many of a number; longer ones are written as text
 _LONGEST = 32_767  # characters in a cell of a workbook
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,60}(\.raw)?\.(csv|xlsx|md)")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,60}(\.raw)?\.(csv|xlsx|json|md)")
 _FORMULA = re.compile(r"^[=+@\t\r\n-]")
 
 
@@ -73,6 +75,8 @@ def write(stored: StoredResult, asked: Mapping[str, Any], target: Path, *, spill
         blocks = rows(stored, name, spill, memory_mb)
         if asked["format"] == "csv":
             to_csv(part, columns, blocks, raw=raw)
+        elif asked["format"] == "json":
+            to_json(part, columns, blocks)
         else:
             if stored.tables[name]["rows"] > MOST_XLSX:
                 raise DataError(f"A sheet takes {MOST_XLSX:,} rows, and this table has more. Export it as CSV.")
@@ -91,9 +95,10 @@ def rows(stored: StoredResult, name: str, spill: Path, memory_mb: int = 160) -> 
         yield list(zip(*columns.values(), strict=True))
         return
     table = Spilled.at(path, spill=spill, memory_mb=memory_mb)
-    for start in range(0, table.rows, SLICE):
+    step = min(SLICE, max(1, CELLS // len(table.schema)))
+    for start in range(0, table.rows, step):
         # By place in the file: a large OFFSET or LIMIT would be held in memory.
-        yield table.slice(start, min(start + SLICE, table.rows))
+        yield table.slice(start, min(start + step, table.rows))
 
 
 def to_csv(target: Path, columns: Sequence[str], blocks: Iterator[Sequence[Sequence[Any]]], *, raw: bool) -> None:
@@ -103,6 +108,36 @@ def to_csv(target: Path, columns: Sequence[str], blocks: Iterator[Sequence[Seque
         writer.writerow(columns if raw else [safe(name) for name in columns])
         for block in blocks:
             writer.writerows([_cell(value) if raw else safe(_cell(value)) for value in row] for row in block)
+
+
+def to_json(target: Path, columns: Sequence[str], blocks: Iterator[Sequence[Sequence[Any]]]) -> None:
+    """Write a JSON array with an object for each row: every digit of a number, days as ISO texts, null where missing.
+
+    JSON knows no number that is not finite: such a one is missing.
+    """
+    names = [f"{encode_basestring(name)}: " for name in columns]
+    with open(target, "w", encoding="utf-8") as file:
+        between = "[\n"
+        for block in blocks:
+            for row in block:
+                cells = ", ".join([name + _in_json(value) for name, value in zip(names, row, strict=True)])
+                file.write(f"{between}{{{cells}}}")
+                between = ",\n"
+        file.write("[]\n" if between == "[\n" else "\n]\n")
+
+
+def _in_json(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | Decimal):
+        return str(value)
+    if isinstance(value, float):
+        return repr(value) if math.isfinite(value) else "null"
+    return encode_basestring(str(_cell(value)))
 
 
 def to_xlsx(target: Path, columns: Sequence[str], blocks: Iterator[Sequence[Sequence[Any]]], *, raw: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +11,12 @@ Kind = Literal["integer", "decimal", "flag", "date", "datetime", "text", "catego
 NUMERIC: frozenset[Kind] = frozenset({"integer", "decimal"})
 TEMPORAL: frozenset[Kind] = frozenset({"date", "datetime"})
 TEXTUAL: frozenset[Kind] = frozenset({"text", "category", "identifier"})
+
+# What a column means, in words.
+MEANS: Mapping[Kind, str] = {
+    "integer": "Whole number", "decimal": "Decimal", "flag": "Yes or no", "date": "Date", "datetime": "Date and time",
+    "text": "Text", "category": "Category", "identifier": "Identifier",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

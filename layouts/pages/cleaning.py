@@ -28,7 +28,7 @@ PLACE = Place(
     label="Cleaning",
     icon="brush-cleaning",
     brief="Mend what is wrong, step by step, with undo.",
-    exports=(("data", "csv"), ("data", "xlsx"), ("steps", "csv"), ("changes", "csv")),
+    exports=(("data", "csv"), ("data", "xlsx"), ("data", "json"), ("steps", "csv"), ("changes", "csv")),
 )
 FORM, RUN = "Recipe", "Apply to all rows"
 OF_ROOT = True  # the page is of the table that versions are made of
@@ -384,7 +384,12 @@ def _better(quality: Sequence[int | None]) -> list[tuple[str, str]]:
 
 def _taken_along(result: StoredResult) -> Component | None:
     """The recipe, and the scripts that do the same without us."""
-    named = {"recipe.json": "Recipe (JSON)", "clean.py": "pandas script", "clean.sql": "SQL for DuckDB"}
+    named = {
+        "recipe.json": "Recipe (JSON)", "clean.py": "pandas script", "clean.sql": "SQL for DuckDB",
+        "cleaning_report.html": "Report (HTML)", "cleaning_report.md": "Report (Markdown)",
+        "data_dictionary.html": "Data dictionary (HTML)", "data_dictionary.md": "Data dictionary (Markdown)",
+        "summary.json": "Summary (JSON)",
+    }  # fmt: skip
     links = [
         blocks.button(
             label, symbol="download", small=True, href=f"/_files/{result.key}/{name}", target="_self", download=""

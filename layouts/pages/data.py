@@ -23,7 +23,7 @@ from layouts import (
     tables,
     words,
 )
-from layouts.column_panel import ICONS, KINDS, different, value
+from layouts.column_panel import ICONS, different, value
 from layouts.icons import icon
 from layouts.pages.home import intake, sample_table
 from layouts.roles import section as roles_section
@@ -32,6 +32,7 @@ from services.alerts import Alert
 from services.quality import Quality
 from services.samples import Sample
 from services.sampling import OFFERED, strata
+from services.schema import MEANS
 
 _MANY_COLUMNS = 30
 
@@ -209,7 +210,7 @@ def _columns(figures: Mapping[str, Any]) -> Component:
 
 def _row(column: Mapping[str, Any], rows: int) -> list[Any]:
     name = html.Button(
-        [icon(ICONS[column["type"]], label=KINDS[column["type"]]), html.Span(column["name"])],
+        [icon(ICONS[column["type"]], label=MEANS[column["type"]]), html.Span(column["name"])],
         id=ids.column(column["name"]), className="column-name", type="button",
     )  # fmt: skip
     share = column["missing"] / rows if rows else 0
@@ -235,7 +236,7 @@ def _shape(column: Mapping[str, Any]) -> Component:
         return charts.spark(column["histogram"]["counts"])
     if column["type"] in {"category", "flag"} and column.get("top"):
         return charts.spark([count for _, count in column["top"]])
-    return html.Span(KINDS[column["type"]], className="quiet")
+    return html.Span(MEANS[column["type"]], className="quiet")
 
 
 def _actions(known: Mapping[str, Any]) -> list[Component]:

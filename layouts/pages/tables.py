@@ -11,11 +11,12 @@ from dash import html
 from dash.development.base_component import Component
 
 from layouts import blocks, data_tabs, ids, runs, states, tables, words
-from layouts.column_panel import ICONS, KINDS
+from layouts.column_panel import ICONS
 from layouts.icons import icon
 from layouts.pages.data import naming, undo
 from services import datasets, likeness
 from services.likeness import Likeness
+from services.schema import MEANS
 
 MOST = 6  # tables side by side
 _NAMED = 3  # columns that a sentence names
@@ -183,12 +184,12 @@ def _cell(each: Likeness, place: int) -> Component:
     if column is None:
         return html.Span("not in it", className="quiet")
     name = [] if column.name == each.name else [html.Span(f" as {column.name}", className="quiet")]
-    return html.Span([icon(ICONS[column.kind]), html.Span(KINDS[column.kind]), *name], className="kind")
+    return html.Span([icon(ICONS[column.kind]), html.Span(MEANS[column.kind]), *name], className="kind")
 
 
 def _kind(each: Likeness, place: int) -> str:
     column = each.columns[place]
-    return KINDS[column.kind].lower() if column is not None else ""
+    return MEANS[column.kind].lower() if column is not None else ""
 
 
 def _difference(each: Likeness) -> str:

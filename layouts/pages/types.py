@@ -12,10 +12,10 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from layouts import blocks, cards, controls, data_tabs, ids, runs, states, tables, words
-from layouts.column_panel import KINDS
 from layouts.icons import icon
 from layouts.pages import explore
 from services.reading import ENCODINGS, ColumnReading, Reading
+from services.schema import MEANS
 
 PAGE = 60  # columns shown at once: each has five controls
 DELIMITERS = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Bar"}
@@ -312,7 +312,7 @@ def question(column: Mapping[str, Any], used: ColumnReading) -> Question | None:
         known = dict(_KINDS)
         options = [(value if value in known else f"decimal|{value.partition('|')[2]}", said) for value, said in options]
         return f"“{offers[0]['from']}” could be a number.", ["Its marks would be taken off."], [
-            (f"{kind}|", f"Keep as {KINDS[kind].lower()}"), *options,
+            (f"{kind}|", f"Keep as {MEANS[kind].lower()}"), *options,
         ]  # fmt: skip
     return None
 

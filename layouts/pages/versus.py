@@ -10,9 +10,10 @@ from dash import html
 from dash.development.base_component import Component
 
 from layouts import blocks, controls, ids, runs, states, tables, words
-from layouts.column_panel import KINDS, different
+from layouts.column_panel import different
 from services.cleaning.versus import BY_CONTENT, BY_PLACE, Versus
 from services.quality import quality
+from services.schema import MEANS
 
 Known = Mapping[str, Any]  # what is known of a dataset, with its `profile`
 
@@ -138,7 +139,7 @@ def _columns(before: Known, after: Known, found: Versus | None) -> Component:
         rows.append(
             [
                 name,
-                _turned(one, other, lambda each: KINDS[each["type"]]),
+                _turned(one, other, lambda each: MEANS[each["type"]]),
                 _turned(one, other, lambda each: words.count(each["missing"])),
                 _turned(one, other, different),
                 cells,

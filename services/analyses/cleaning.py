@@ -5,6 +5,7 @@ Nothing is ever changed in place, and a step that cannot be applied leaves every
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,7 +60,8 @@ def run(table: Table, params: CleaningParams, job: Job) -> Result:
         tables: steps, one row each: what it did in a sentence, rows before and after, rows and cells changed;
         changes, some examples: step, row (1 is the first of the table before the step), column, before, after;
         data, every row of the new version
-        files: the recipe as JSON, and the scripts that do the same: pandas, SQL
+        files: the recipe as JSON, the scripts that do the same (pandas, SQL); what was done as a report, and the
+        columns of the new version as a dictionary, each as Markdown and HTML, and both for machines (summary.json)
         dataset: the new version, where a step changed something
 
     Raises
@@ -101,6 +103,7 @@ def run(table: Table, params: CleaningParams, job: Job) -> Result:
 
 
 def _files(table: Table, recipe: Recipe, cleaned: Cleaned, job: Job) -> dict[str, Path]:
+    from services.cleaning import document
     from services.cleaning.scripts import Scripts
 
     scripts = Scripts(schema=table.schema, steps=cleaned.walked)
@@ -108,6 +111,7 @@ def _files(table: Table, recipe: Recipe, cleaned: Cleaned, job: Job) -> dict[str
         "recipe.json": json.dumps(recipe.as_json(), ensure_ascii=False, indent=2),
         "clean.py": scripts.pandas(),
         "clean.sql": scripts.sql(),
+        **document.files(table, recipe, cleaned, job, made=dt.datetime.now(dt.UTC)),
     }
     files = {name: job.place("scripts").with_name(name) for name in texts}
     for name, path in files.items():

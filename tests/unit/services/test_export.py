@@ -2,10 +2,12 @@
 
 import csv
 import datetime as dt
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import openpyxl
 import pandas as pd
 import pytest
@@ -14,6 +16,7 @@ from services import export, results
 from services.analysis import Result
 from services.errors import DataError, Evicted, NotFound
 from services.results import StoredResult
+from services.table import Spilled
 
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=cmd|' /C calc'!A0", "-2+3", "\n=1"]
 PLAIN = [
@@ -243,7 +246,7 @@ def test_a_name_that_is_no_export_is_refused(asked: dict[str, Any]) -> None:
         export.file_name(asked)
 
 
-@pytest.mark.parametrize("name", ["items.csv", "items.raw.csv", "rf_grid.xlsx", "all.md"])
+@pytest.mark.parametrize("name", ["items.csv", "items.raw.csv", "rf_grid.xlsx", "all.md", "data.json"])
 def test_names_of_exports_are_known(name: str) -> None:
     assert export.is_file_name(name)
 
@@ -252,3 +255,56 @@ def test_a_table_that_is_not_there_is_refused(stored: StoredResult, tmp_path: Pa
     with pytest.raises(NotFound):
         export.write(stored, {"table": "other", "format": "csv"}, tmp_path / "other.csv", spill=tmp_path)
     assert not (tmp_path / "other.csv").exists()
+
+
+def strict(text: str) -> Any:
+    return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"), parse_float=Decimal)
+
+
+def test_json_holds_every_value_by_its_name(stored: StoredResult, tmp_path: Path) -> None:
+    first, second, third = strict(written(stored, tmp_path, "json").read_text(encoding="utf-8"))
+    assert first == {
+        "name": "=1+1", "n": 1, "money": Decimal("10.1"), "share": Decimal("0.1"), "yes": True, "day": "2020-02-29",
+        "time": "2020-02-29T12:30:01",
+    }  # fmt: skip
+    assert list(second) == list(FRAME.columns)
+    assert (second["name"], second["day"], second["time"]) == ('a "b", c|d', None, None)
+    assert (third["name"], third["money"], third["yes"]) == (None, None, True)
+    assert float(second["share"]) == 1 / 3
+
+
+def test_json_keeps_every_digit_and_every_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "SMALL", 0)
+    path = tmp_path / "hard.parquet"
+    duckdb.sql(
+        "SELECT 9007199254740993 AS i, 12345678901234567890123456789012345678::DECIMAL(38, 0) AS h, "
+        "12345678901234567890.12::DECIMAL(38, 2) AS m, -0.05::DECIMAL(12, 2) AS c, 1e308::DOUBLE AS big, "
+        "5e-324::DOUBLE AS tiny, 'nan'::DOUBLE AS x, '-inf'::DOUBLE AS y, NULL::INTEGER AS gone, "
+        "'a\"\\\n\t' || chr(0) || chr(1) || chr(127) || chr(8232) || '日😀</script>' AS s, "
+        "TIMESTAMP '2020-01-02 03:04:05.678' AS t, DATE '1850-01-02' AS d, false AS no, 1 AS \"=\"\"|\n\""
+    ).write_parquet(str(path))
+    table = Spilled.at(path, spill=tmp_path)
+    results.put(tmp_path / "r", Result(facts={}, tables={"items": table}), {"slug": "x"}, tmp_path / "spill")
+    text = written(results.get(tmp_path / "r"), tmp_path, "json").read_text(encoding="utf-8")
+    assert strict(text) == [
+        {
+            "i": 9007199254740993, "h": 12345678901234567890123456789012345678,
+            "m": Decimal("12345678901234567890.12"), "c": Decimal("-0.05"),
+            "big": Decimal("1e308"), "tiny": Decimal("5e-324"), "x": None, "y": None, "gone": None,
+            "s": 'a"\\\n\t\0\1\x7f\u2028日😀</script>', "t": "2020-01-02T03:04:05.678000", "d": "1850-01-02",
+            "no": False, '="|\n': 1,
+        }
+    ]  # fmt: skip
+
+
+def test_json_of_no_rows_is_an_empty_list(tmp_path: Path) -> None:
+    found = put(tmp_path, pd.DataFrame({"n": pd.Series([], dtype="int64")}))
+    assert strict(written(found, tmp_path, "json").read_text()) == []
+
+
+def test_a_wide_table_is_written_in_blocks_of_as_many_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "SMALL", 0)
+    monkeypatch.setattr(export, "CELLS", 1_000)
+    found = put(tmp_path, pd.DataFrame({f"c{i}": range(25) for i in range(100)}), "parquet")
+    assert [len(block) for block in export.rows(found, "items", tmp_path)] == [10, 10, 5]
+    assert [row["c99"] for row in strict(written(found, tmp_path, "json").read_text())] == list(range(25))
