@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 from flask import Blueprint, Response, jsonify
@@ -45,6 +45,7 @@ def register(app: Dash) -> None:
     _choose(app)
     _try(app)
     _change(app)
+    _list(app)
 
 
 @routes.get("/_recipe/<dataset>.json")
@@ -52,7 +53,9 @@ def save(dataset: str) -> Response:
     """The recipe of a dataset as it is now, for another table or the command line."""
     here = workspace()
     known = datasets.about(here, dataset)
-    answer = jsonify(book.read(here.dataset(known["id"])).recipe.as_json())
+    recipe = book.read(here.dataset(known["id"])).recipe
+    named = {each["id"]: each["name"] for each in datasets.each(here)}
+    answer = jsonify(recipe.naming(named).as_json())  # an id means nothing elsewhere
     answer.headers["Content-Disposition"] = 'attachment; filename="recipe.json"'
     return answer
 
@@ -71,7 +74,25 @@ def form(known: dict[str, Any], add: str | None = None) -> tuple[list[Component]
     found, opened = versions.each(here, known["id"]), datasets.current(here)
     gone = [each for each in datasets.removed(here) if versions.root_of(each) == known["id"]]
     above = [*undo(gone), *_standing(known, found), cleaned.panel(seen, _shape(known, seen, None))]
-    return asked, [*above, *cleaning.history(found, opened["id"] if opened else "")]
+    made = html.Div(cleaning.history(found, opened["id"] if opened else ""), id=ids.history_of(known["id"]))
+    return asked, [*above, made]
+
+
+def _list(app: Dash) -> None:
+    @app.callback(
+        Output(ids.history_of(ALL), "children"),
+        Input(ids.RESULT, "data"),
+        State(ids.history_of(ALL), "id"),
+        prevent_initial_call=True,
+    )
+    def relist(_: str | None, lists: list[dict[str, Any]]) -> list[Any]:
+        """List the version that came of a run."""
+        drawn = []
+        for each in lists:
+            here = workspace()
+            found, opened = versions.each(here, each["dataset"]), datasets.current(here)
+            drawn.append(cleaning.history(found, opened["id"] if opened else ""))
+        return drawn
 
 
 def _standing(known: Mapping[str, Any], found: list[dict[str, Any]]) -> list[Component]:
@@ -226,7 +247,9 @@ def _try(app: Dash) -> None:
         except Superseded:
             raise PreventUpdate from None
         except ParamError:  # not filled in yet
-            return [], no_update, no_update, redrawn, [state]
+            if not clicked:
+                return [], no_update, no_update, redrawn, [state]
+            seen, planned = _attempted(known, kept, {}, {}, ask)
         except Expected as error:
             return controls.said(error.message), no_update, no_update, redrawn, [state]
         told: list[Any] = []
@@ -355,7 +378,8 @@ def _after(kept: Book, asked: Mapping[str, Any], known: Mapping[str, Any], state
             given = {each["id"]["name"]: (each.get("value") or "").strip() for each in ctx.states_list[3]}
             return kept.changed(fitting.renamed(kept.recipe, {old: new for old, new in given.items() if new}).steps)
         case "load":
-            return kept.changed(parse(str(asked.get("text", ""))).steps)
+            there = {each["name"]: each["id"] for each in reversed(datasets.each(workspace()))}
+            return kept.changed(parse(str(asked.get("text", ""))).naming(there).steps)
         case "add":
             return _added(kept, known, state)
     raise PreventUpdate

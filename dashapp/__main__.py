@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     clean.add_argument("file")
     clean.add_argument("--recipe", required=True, help="the JSON file of the recipe")
     clean.add_argument("--to", required=True, help="the file to write, .csv or .parquet")
+    clean.add_argument("--with", action="append", dest="others", help="the file of another table that a step names")
     doctor = commands.add_parser("doctor", help="look at the server and DATA_DIR, and repair what is safe to repair")
     doctor.add_argument("--check", action="store_true", help="only look, change nothing")
     return root
@@ -75,7 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
             case "profile":
                 said, code = cli.profile(asked.file, asked.out, settings)
             case "clean":
-                said, code = cli.clean(asked.file, asked.recipe, asked.to, settings)
+                said, code = cli.clean(asked.file, asked.recipe, asked.to, settings, asked.others)
             case "doctor":
                 from dashapp import doctor
 

@@ -72,8 +72,13 @@ def run(slug: str, file: str, given: list[str], out: str | None, settings: Setti
         return _result(results.get(workspace.result(job.key)), job, notes, target, workspace.folder), 0
 
 
-def clean(file: str, recipe: str, to: str, settings: Settings) -> tuple[dict[str, Any], int]:
-    """Apply the recipe in the file `recipe` to every row of `file`, and write the table that comes of it to `to`."""
+def clean(
+    file: str, recipe: str, to: str, settings: Settings, beside: list[str] | None = None
+) -> tuple[dict[str, Any], int]:
+    """Apply the recipe in the file `recipe` to every row of `file`, and write the table that comes of it to `to`.
+
+    `beside` are the files of other tables, which its steps name: each by its id, or by its file's name.
+    """
     target = Path(to)
     if target.suffix not in _WRITTEN:
         raise ParamError(f"“{to}” is neither .csv nor .parquet. Give it one of these endings.", field="to")
@@ -83,7 +88,13 @@ def clean(file: str, recipe: str, to: str, settings: Settings) -> tuple[dict[str
     except (OSError, ValueError):
         raise NotFound(f"The recipe “{recipe}” cannot be read. Name the JSON file of a recipe.") from None
     with _workspace() as workspace:
-        asked = {"recipe": json.dumps(steps.as_json())}
+        there: dict[str, str] = {}
+        for other in beside or ():
+            taken = _take_in(workspace, Path(other), settings)
+            if taken.state != "done":
+                return _told(taken), _exit(taken)
+            there[Path(other).name] = str(taken.outcome)
+        asked = {"recipe": json.dumps(steps.naming(there).as_json())}
         job, notes = _answered(workspace, "cleaning", file, asked, settings)
         if job.state != "done" or job.task != "analysis":
             return _told(job), _exit(job)

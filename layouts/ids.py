@@ -100,6 +100,11 @@ def cluster(place: Any) -> dict[str, Any]:
     return {"type": "cluster", "place": place}
 
 
+def history_of(dataset: Any) -> dict[str, Any]:
+    """Div: the versions of a table."""
+    return {"type": "history-of", "dataset": dataset}
+
+
 def mapped(name: Any) -> dict[str, Any]:
     """What chooses a column in the place of one that a recipe looks for in vain."""
     return {"type": "mapped", "name": name}

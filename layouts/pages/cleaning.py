@@ -341,6 +341,7 @@ def view(result: StoredResult) -> html.Div:
     ways = [
         blocks.button("Open the cleaned table", kind="primary", href=f"/data?dataset={made}"),
         blocks.button("Look at its rows", href=f"/explore?dataset={made}"),
+        blocks.button("Compare with before", href=f"/versions?after={made}"),
         blocks.button("Parquet", symbol="download", href=f"/_tables/{made}.parquet", target="_self", download=""),
     ]
     steps = [
@@ -399,7 +400,7 @@ def _taken_along(result: StoredResult) -> Component | None:
     ]  # fmt: skip
     if not links or result.is_partial:
         return None
-    head = blocks.heading("Take the recipe along", "each runs by itself and makes the same table")
+    head = blocks.heading("Take it along", "each script runs by itself and makes the same table")
     return blocks.section(head, html.Div(links, className="actions"))
 
 

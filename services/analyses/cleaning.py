@@ -107,8 +107,10 @@ def _files(table: Table, recipe: Recipe, cleaned: Cleaned, job: Job) -> dict[str
     from services.cleaning.scripts import Scripts
 
     scripts = Scripts(schema=table.schema, steps=cleaned.walked)
+    # An id means nothing where the recipe is taken to.
+    named = {id: each.measured["name"] for each in cleaned.walked for id in each.planned.others}
     texts = {
-        "recipe.json": json.dumps(recipe.as_json(), ensure_ascii=False, indent=2),
+        "recipe.json": json.dumps(recipe.naming(named).as_json(), ensure_ascii=False, indent=2),
         "clean.py": scripts.pandas(),
         "clean.sql": scripts.sql(),
         **document.files(table, recipe, cleaned, job, made=dt.datetime.now(dt.UTC)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services import params
@@ -32,6 +32,15 @@ class Planned:
     @property
     def step(self) -> Step[Any]:
         return find(self.slug)
+
+    @property
+    def _tables(self) -> list[str]:
+        return [each.name for each in params.fields(self.step.params) if isinstance(each.kind, Dataset)]
+
+    def naming(self, there: Mapping[str, str]) -> Planned:
+        """The same with the tables that it names called as `there` says."""
+        named = {name: there.get(str(self.params.get(name)), self.params.get(name)) for name in self._tables}
+        return replace(self, params={**self.params, **named}) if named else self
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -68,6 +77,10 @@ class Recipe:
 
     def as_json(self) -> dict[str, Any]:
         return {"format": FORMAT, "steps": [step.as_json() for step in self.steps]}
+
+    def naming(self, there: Mapping[str, str]) -> Recipe:
+        """The same with other tables called as `there` says: by name where it travels, by id where it is applied."""
+        return Recipe(tuple(step.naming(there) for step in self.steps))
 
     @property
     def mark(self) -> list[Any]:

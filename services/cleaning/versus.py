@@ -1,7 +1,8 @@
 """Two versions of a table held against each other: rows added, removed and changed, column by column.
 
-Rows are told apart by a column whose values are all different in both; where there is none, by their
-place, if both have as many rows; else by what they hold, and then no row is a changed one.
+Rows are told apart by a column whose values are all different in both, or nearly: the first row of a
+value is held against the first, the second against the second. Where there is none, by their place, if
+both have as many rows; else by what they hold, and then no row is a changed one.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ Ask = Callable[[str], Sequence[Sequence[Any]]]
 BY_PLACE, BY_CONTENT = "~place", "~content"  # no column may begin like this
 MOST_COLUMNS = 300  # that are compared cell by cell
 EXAMPLES = 20
+NEARLY = 0.9  # of the rows have a value of their own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,20 +56,24 @@ class Versus:
 
 def ways(before: Side, after: Side) -> list[str]:
     """How the rows of the two can be told apart, the best way first."""
-    found = [name for name in before.schema.names if _tells_apart(name, before) and _tells_apart(name, after)]
+    shares = {name: min(_own(name, before), _own(name, after)) for name in before.schema.names}
+    # A measured number may be different in every row too: what names things comes first.
+    ranks = {"identifier": 0, "integer": 2}
+    found = [name for name, share in shares.items() if share >= NEARLY]
+    found.sort(key=lambda name: (ranks.get(before.schema[name].kind, 1), -shares[name]))
     if before.rows == after.rows:
         found.append(BY_PLACE)
     return [*found, BY_CONTENT]
 
 
-def _tells_apart(name: str, side: Side) -> bool:
-    """Whether every row has a value of its own there."""
+def _own(name: str, side: Side) -> float:
+    """Which share of the rows has a value of its own there; none, where one has no value."""
     if name not in side.schema or not (side.schema[name].is_text or side.schema[name].kind == "integer"):
-        return False
+        return 0.0
     known = next((each for each in side.profile["columns"] if each["name"] == name), None)
-    if known is None or not known.get("distinct_is_exact") or not side.rows:
-        return False
-    return known["missing"] == 0 and known["distinct"] == side.rows
+    if known is None or not known.get("distinct_is_exact") or not side.rows or known["missing"]:
+        return 0.0
+    return known["distinct"] / side.rows
 
 
 def versus(ask: Ask, before: Side, after: Side, by: str | None = None) -> Versus:
@@ -151,12 +157,14 @@ class _Pair:
     def _joined(self, names: Sequence[str]) -> str:
         """SQL of the rows of both, side by side: lk and rk tell which, l0, r0 and so on are their values."""
         key = ROW_NUMBER if self.by == BY_PLACE else quote(self.by)
+        several = self.by != BY_PLACE and min(_own(self.by, self.before), _own(self.by, self.after)) < 1
         sides = []
         for side, mark in ((self.before, "l"), (self.after, "r")):
             values = "".join(f", {quote(name)} AS {mark}{place}" for place, name in enumerate(names))
-            sides.append(f"(SELECT {key} AS {mark}k{values} FROM ({on_disk(side.path)}))")
+            time = f", row_number() OVER (PARTITION BY {key} ORDER BY {ROW_NUMBER}) AS {mark}t" if several else ""
+            sides.append(f"(SELECT {key} AS {mark}k{time}{values} FROM ({on_disk(side.path)}))")
         join = " POSITIONAL JOIN " if self.by == BY_PLACE else " FULL JOIN "
-        on = "" if self.by == BY_PLACE else " ON lk = rk"
+        on = "" if self.by == BY_PLACE else f" ON lk = rk{' AND lt = rt' if several else ''}"
         return f"SELECT * FROM {sides[0]}{join}{sides[1]}{on}"
 
     def _differs(self, place: int, name: str) -> str:

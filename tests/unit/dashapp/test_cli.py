@@ -500,6 +500,20 @@ def test_clean_applies_a_recipe_to_every_row_and_writes_the_table(shell: Shell, 
     assert [row[3] for row in made] == ["@home", "plain", "=1+1", "-2"]
 
 
+def test_clean_brings_another_table_in_by_the_name_of_its_file(shell: Shell) -> None:
+    (shell.folder / "orders.csv").write_text("customer,paid\nc1,5\nc2,7\nc9,1\n")
+    (shell.folder / "people.csv").write_text("customer,town\nc1,Rome\nc2,Oslo\n")
+    recipe = shell.folder / "recipe.json"
+    recipe.write_text('{"steps": [{"step": "join", "params": {"table": "people.csv", "on": ["customer"]}}]}')
+    asked = ("clean", "orders.csv", "--recipe", recipe, "--to", "made.csv")
+    answer = shell.run(*asked, "--with", "people.csv")
+    assert answer.code == 0
+    assert (shell.folder / "made.csv").read_text() == "customer,paid,town\nc1,5,Rome\nc2,7,Oslo\nc9,1,\n"
+    answer = shell.run(*asked)
+    assert answer.code == 2
+    assert "Table to look things up in: choose one." in answer.said["error"]["message"]
+
+
 def test_clean_without_steps_changes_nothing(shell: Shell, purchases: Path) -> None:
     recipe = shell.write("recipe.json", '{"steps": []}')
     assert shell.run("clean", purchases, "--recipe", recipe, "--to", "clean.csv").code == 0

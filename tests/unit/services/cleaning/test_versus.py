@@ -55,6 +55,13 @@ def test_without_one_by_place_and_else_by_content() -> None:
     assert (found.by, found.removed, found.added, found.changed) == (BY_CONTENT, 3, 0, None)
 
 
+def test_a_value_that_repeats_is_matched_in_its_order() -> None:
+    rows = pd.DataFrame({"id": [f"k{n}" for n in range(12)], "n": range(12)})
+    twice = pd.concat([rows, rows.head(1).assign(n=99)])
+    found = versus(ask, side(twice), side(rows.assign(n=[-1, *range(1, 12)])))
+    assert (found.by, found.removed, found.added, found.changed) == ("id", 1, 0, 1)
+
+
 def test_a_type_that_changed_is_no_change_of_its_values() -> None:
     found = versus(ask, side(BEFORE.assign(n=["1", "x", "3", "4"])), side(BEFORE.assign(n=[1, 2, 3, 5])))
     assert found.columns == {"town": 0, "n": 2}
