@@ -34,9 +34,15 @@ function written([old, becomes]) {
     return odd ? JSON.stringify([old, becomes]) : `${old} = ${becomes}`;
 }
 
-/* The clusters of spellings that are ticked, as the lines of the step's field; none where all are. */
 window.dash_clientside = window.dash_clientside || {};
 window.dash_clientside.datainsights = Object.assign(window.dash_clientside.datainsights || {}, {
+    /* The columns of the table that is joined. */
+    theirs(table, columns) {
+        const names = (columns || {})[table] || [];
+        return [names, names];
+    },
+
+    /* The clusters of spellings that are ticked, as the lines of the step's field; none where all are. */
     clustered(ticked, clusters, shown) {
         const { no_update } = window.dash_clientside;
         if (!ticked?.length || !clusters) {

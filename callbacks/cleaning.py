@@ -190,7 +190,7 @@ def _choose(app: Dash) -> None:
             slug, values = planned.slug, planned.params
         if not slug or not slug.strip():
             return [], [], no_update, [{"editing": None}]
-        state = {"editing": editing, "slug": slug, "table": values.get("table")}
+        state = {"editing": editing, "slug": slug}
         try:
             return _step_form(known, kept, state, values), [], no_update, [state]
         except Expected as error:
@@ -217,8 +217,6 @@ def _try(app: Dash) -> None:
         Output(ids.STEP_TRIED, "children"),
         Output(ids.BEFORE_AFTER, "children", allow_duplicate=True),
         Output(ids.COLUMN_LOOKED_AT, "data"),
-        Output(ids.STEP_FORM, "children", allow_duplicate=True),
-        Output(ids.cleaned_of(ALL), "data", allow_duplicate=True),
         Input(ids.step_param(ALL), "value"),
         Input(ids.RECIPE_CLICK, "data"),
         State(ids.COLUMN_LOOKED_AT, "data"),
@@ -237,10 +235,6 @@ def _try(app: Dash) -> None:
         known = datasets.about(workspace(), stores[0]["dataset"])
         kept, state = book.read(workspace().dataset(known["id"])), states[0] or {}
         raw = _raw(find(state["slug"]), ctx.inputs_list[0]) if state.get("slug") and ctx.inputs_list[0] else {}
-        redrawn: Any = no_update
-        if raw.get("table") != state.get("table") and "table" in raw:  # its columns are others
-            state = {**state, "table": raw["table"]}
-            redrawn = _step_form(known, kept, state, raw)
         ask = house().reader.asker(f"cleaning {workspace().visitor}")
         try:
             seen, planned = _attempted(known, kept, state, raw, ask)
@@ -248,17 +242,25 @@ def _try(app: Dash) -> None:
             raise PreventUpdate from None
         except ParamError:  # not filled in yet
             if not clicked:
-                return [], no_update, no_update, redrawn, [state]
+                return [], no_update, no_update
             seen, planned = _attempted(known, kept, {}, {}, ask)
         except Expected as error:
-            return controls.said(error.message), no_update, no_update, redrawn, [state]
+            return controls.said(error.message), no_update, no_update
         told: list[Any] = []
         if planned is not None and seen.steps[-1].did is not None:
             told = cleaning.tried(seen.steps[-1].did, seen, *_clusters(known, kept, state, planned, ask))
         elif planned is not None:
             told = controls.said(seen.steps[-1].wrong) if seen.steps[-1].wrong else []
-        return told, cleaned.rows(seen, _shape(known, seen, column)), column, redrawn, [state]
+        return told, cleaned.rows(seen, _shape(known, seen, column)), column
 
+    app.clientside_callback(
+        ClientsideFunction("datainsights", "theirs"),
+        Output(ids.step_param("theirs"), "options"),
+        Output(ids.step_param("take"), "options"),
+        Input(ids.step_param("table"), "value"),
+        State(ids.OTHER_COLUMNS, "data"),
+        prevent_initial_call=True,
+    )
     app.clientside_callback(
         ClientsideFunction("datainsights", "clustered"),
         Output(ids.step_param("pairs"), "value"),

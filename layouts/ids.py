@@ -38,6 +38,7 @@ STEP_FORM = "step-form"  # Div: the controls of the step that is added or edited
 STEP_CHOICE = "step-choice"  # Select: which step
 STEP_SAID = "step-said"  # Div: why it could not be added
 RECIPE_CLICK = "recipe-click"  # Store: what was clicked in the rail: {does, place, at}, by assets/cleaning.js
+OTHER_COLUMNS = "other-columns"  # Store: the columns of each table that may be joined
 CLUSTERS = "clusters"  # Store: the pairs of spellings of each cluster that is shown
 STEP_TRIED = "step-tried"  # Div: what the step that is filled in would do
 COLUMN_LOOKED_AT = "column-looked-at"  # Store: the column whose values are drawn before and after

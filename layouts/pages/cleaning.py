@@ -234,6 +234,7 @@ def step_form(
         *asked,
         controls.field("Remark", remark, optional=True),
         blocks.button(label, kind="secondary", symbol="check" if editing else "plus", **clicks("add")),
+        dcc.Store(id=ids.OTHER_COLUMNS, data={id: columns.names for id, (_, columns) in others.items()}),
     ]
 
 

@@ -59,7 +59,10 @@ def ways(before: Side, after: Side) -> list[str]:
     shares = {name: min(_own(name, before), _own(name, after)) for name in before.schema.names}
     # A measured number may be different in every row too: what names things comes first.
     ranks = {"identifier": 0, "integer": 2}
-    found = [name for name, share in shares.items() if share >= NEARLY]
+    kinds = before.schema, after.schema
+    found = [
+        name for name, share in shares.items() if share >= NEARLY and len({side[name].is_text for side in kinds}) == 1
+    ]
     found.sort(key=lambda name: (ranks.get(before.schema[name].kind, 1), -shares[name]))
     if before.rows == after.rows:
         found.append(BY_PLACE)

@@ -25,7 +25,7 @@ MOST_ROWS = 50_000_000  # that a join may make of fewer
 class Append:
     """Whose rows go below, and what becomes of columns that only one of the two has."""
 
-    table: Annotated[str, Dataset("Table")]
+    other: Annotated[str, Dataset("Table")]
     extra: Annotated[
         str, Choice("Columns that only that table has", {"keep": "Keep them", "drop": "Leave them out"})
     ] = "keep"
@@ -35,7 +35,7 @@ class Append:
 
 
 def _measure_append(asked: Asked, params: Append) -> Mapping[str, Any]:
-    return asked.other(params.table).as_json()
+    return asked.other(params.other).as_json()
 
 
 def _appended(schema: Schema, params: Append, theirs: Schema, name: str) -> dict[str, tuple[str | None, ColumnType]]:
@@ -64,7 +64,7 @@ def _common(mine: ColumnType, other: ColumnType, name: str) -> tuple[str, Kind]:
     if mine.is_text and other.is_text:
         return "VARCHAR", kind
     raise ParamError(
-        f"{mine.name} has one type here and another in {name}. Give it the same type in both first.", field="table"
+        f"{mine.name} has one type here and another in {name}. Give it the same type in both first.", field="other"
     )
 
 

@@ -229,7 +229,7 @@ def test_what_another_table_brings_says_so(tmp_path: Path) -> None:
         write_json(tmp_path / id / ABOUT, about)
     table = Table.open(tmp_path / here, spill=tmp_path)
     for slug, params in (("append", {}), ("join", {"on": ["town"]})):
-        steps = [{"step": slug, "params": {"table": there, **params}}]
+        steps = [{"step": slug, "params": {"other" if slug == "append" else "table": there, **params}}]
         result = ANALYSIS.run(
             table, CleaningParams(recipe=json.dumps({"steps": steps})), Detached(table, _made(tmp_path / slug))
         )

@@ -27,6 +27,7 @@ from services.workspace import write_json
 from tests.unit.services.cleaning.test_steps import plain
 
 MINE, OTHER = "a" * 32, "b" * 32
+NAMED = {"append": "other", "join": "table"}
 LOOKED_UP = {"steps": [{"step": "join", "params": {"table": OTHER, "on": ["customer"], "theirs": ["id"]}}]}
 ORDERS = pd.DataFrame(
     {
@@ -60,7 +61,7 @@ def laid(folder: Path, mine: pd.DataFrame, other: pd.DataFrame) -> Table:
 
 def applied(mine: Table, slug: str, **params: Any) -> tuple[Cleaned, pd.DataFrame]:
     """One step by the engine, and the same by both scripts."""
-    asked = recipe.parse({"steps": [{"step": slug, "params": {"table": OTHER, **params}}]})
+    asked = recipe.parse({"steps": [{"step": slug, "params": {NAMED[slug]: OTHER, **params}}]})
     made = apply(mine, asked, Detached(mine, mine.path.parent))
     found = plain((made.table or mine).query("SELECT * FROM rows"), made.schema)
     for other in by_scripts(mine, asked, made.schema):
