@@ -134,13 +134,15 @@ def remove(workspace: Workspace, dataset: str) -> None:
 
 
 def removed(workspace: Workspace) -> list[dict[str, Any]]:
-    """What can be brought back, last removed first: id, name, and the seconds that are left."""
+    """What can be brought back, last removed first: id, name, of what it is a version, and the seconds that are left."""
     found = []
     for folder in workspace.each(REMOVED):
         with contextlib.suppress(NotFound, FileNotFoundError):
             left = folder.stat().st_mtime + UNDO_SECONDS - time.time()
             if left > 0:
-                found.append({"id": folder.name, "name": read_json(folder / ABOUT)["name"], "left": left})
+                known = read_json(folder / ABOUT)
+                told = {"id": folder.name, "name": known["name"], "cleaned": known.get("cleaned"), "left": left}
+                found.append(told)
     return sorted(found, key=lambda each: -each["left"])
 
 
