@@ -134,7 +134,7 @@ def remove(workspace: Workspace, dataset: str) -> None:
 
 
 def removed(workspace: Workspace) -> list[dict[str, Any]]:
-    """What can be brought back, last removed first: id, name, of what it is a version, and the seconds that are left."""
+    """What can be brought back, last removed first: id, name, of what it is a version, and how many seconds yet."""
     found = []
     for folder in workspace.each(REMOVED):
         with contextlib.suppress(NotFound, FileNotFoundError):

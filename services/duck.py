@@ -20,8 +20,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# How every Parquet file of ours is written: small row groups keep reads and writes lean.
-PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880"
+_ROWS, _CELLS, _STEP = 122_880, 4_000_000, 2_048  # of a row group: at most so many, in such steps
+
+
+def parquet(columns: int) -> str:
+    """How every Parquet file of ours is written; small row groups keep reads and writes lean, of wide tables too."""
+    rows = min(_ROWS, max(_STEP, _CELLS // max(columns, 1) // _STEP * _STEP))
+    return f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {rows}"
+
+
+PARQUET = parquet(1)
 
 
 def quote(name: str) -> str:

@@ -283,8 +283,8 @@ def write(frame: DataFrame, path: Path, spill: Path | None = None) -> None:
             if dtype.kind == "M" and (frame[name].isna() | (frame[name] == frame[name].dt.normalize())).all()
         ]
         replaced = ", ".join(f"{duck.quote(name)}::DATE AS {duck.quote(name)}" for name in days)
-        chosen = f"* REPLACE ({replaced})" if days else "*"
-        con.execute(f"COPY (SELECT {chosen} FROM frame) TO {duck.literal(path.resolve())} ({duck.PARQUET})")
+        chosen, form = f"* REPLACE ({replaced})" if days else "*", duck.parquet(len(frame.columns))
+        con.execute(f"COPY (SELECT {chosen} FROM frame) TO {duck.literal(path.resolve())} ({form})")
 
 
 def is_whole(path: Path) -> bool:

@@ -12,7 +12,20 @@ import dash_bootstrap_components as dbc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from layouts import blocks, charts, controls, data_tabs, explore_charts, filter_words, ids, runs, states, tables, words
+from layouts import (
+    blocks,
+    charts,
+    controls,
+    data_tabs,
+    explore_charts,
+    filter_words,
+    ids,
+    links,
+    runs,
+    states,
+    tables,
+    words,
+)
 from layouts.column_panel import names_something
 from layouts.icons import icon
 from services.explore.chart import GRAINS, MEASURES, SHARE, TYPES, Drawn, Spec
@@ -126,7 +139,20 @@ def said(known: Mapping[str, Any], where: Mapping[str, Any], count: int) -> list
         blocks.filter_badge(filter_words.said(name, wanted), ids.unfilter(name)) for name, wanted in where.items()
     ]
     clear = [blocks.button("Show all rows", kind="link", id=ids.unfilter(""))] if len(where) > 1 else []
-    return [html.Span(f"{words.count(count)} of {total} rows", className="count"), *badges, *clear]
+    return [
+        html.Span(f"{words.count(count)} of {total} rows", className="count"),
+        *badges,
+        *clear,
+        *_kept(known, where),
+    ]
+
+
+def _kept(known: Mapping[str, Any], where: Mapping[str, Any]) -> list[Component]:
+    """The way from a filter to a step of the table's recipe that keeps what matches."""
+    if EVERY in where or "cleaned" in known or not data_tabs.has("/cleaning"):
+        return []
+    href = links.cleaning(known["id"], {"step": "filter", "where": where})
+    return [blocks.button("Keep these rows in cleaning", kind="link", href=href, className="lockable")]
 
 
 def _bar(state: Mapping[str, Any]) -> html.Div:

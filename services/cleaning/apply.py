@@ -114,7 +114,8 @@ def _settled(con: DuckDBPyConnection, chain: Chain, table: Columns, job: Job, na
         path = job.place(name)
         part = path.with_name(f".{path.name}")
         try:
-            con.execute(f"COPY ({chain.select}) TO {duck.literal(part.resolve())} ({duck.PARQUET})")
+            form = duck.parquet(len(chain.schema))
+            con.execute(f"COPY ({chain.select}) TO {duck.literal(part.resolve())} ({form})")
             part.replace(path)
         except BaseException:  # a full disk, above all: half a table would keep it full
             part.unlink(missing_ok=True)

@@ -98,6 +98,7 @@ class Chain:
         """Go on from a table that was written meanwhile."""
         self._steps = [source]
         self.schema, self.rows = schema, rows
+        self._is_in_order = True  # as it is read
 
     @property
     def is_fresh(self) -> bool:
@@ -112,7 +113,8 @@ class Chain:
     def select(self) -> str:
         """SQL of the table as it is now, in its order, without the numbers of its rows."""
         columns = ", ".join(quote(name) for name in self.schema.names)
-        return f"{self.head} SELECT {columns} FROM {self.name} ORDER BY {ROW_NUMBER}"
+        order = "" if self._is_in_order else f" ORDER BY {ROW_NUMBER}"  # a sort holds every column of many rows
+        return f"{self.head} SELECT {columns} FROM {self.name}{order}"
 
     @property
     def head(self) -> str:
@@ -261,6 +263,9 @@ class Chain:
             where = f" WHERE {change.where}" if change.where else ""
             text = f"{given}SELECT {ROW_NUMBER}, {columns} FROM rows{where}"
         self._steps.append(text)
+        # A window gives rows back in an order of its own; windows of a step's columns are taken for that too.
+        made = (*change.columns.values(), change.where or "")
+        self._is_in_order &= change.source is None and not any(" OVER " in text.upper() for text in made)
         with told():
             self.schema = self._described(before, change)
         self.rows = rows

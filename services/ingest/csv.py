@@ -208,7 +208,7 @@ class _File:
             candidates, guesses = zip(*guessed.values(), strict=True)
             typed = quick.select(candidates, guesses, self._cells(self.path, self.dialect.skip))
             self._run(
-                f"COPY ({typed}) TO {duck.literal(part.resolve())} ({duck.PARQUET})",
+                f"COPY ({typed}) TO {duck.literal(part.resolve())} ({duck.parquet(len(guesses))})",
                 self._share(10, 90, "Reading the rows"),
             )
             names = [proof.name for guess in guesses for proof in guess.proofs]
@@ -369,7 +369,7 @@ class _File:
         """Write the typed columns to the file `part`."""
         typed = ", ".join(f"{one.value} AS {duck.quote(one.column.name)}" for one in decided.values())
         self._run(
-            f"COPY (SELECT {typed} FROM cells) TO {duck.literal(part.resolve())} ({duck.PARQUET})",
+            f"COPY (SELECT {typed} FROM cells) TO {duck.literal(part.resolve())} ({duck.parquet(len(decided))})",
             self._share(75, 100, "Writing columns"),
         )
         (written,) = self._ask(f"SELECT count(*) FROM read_parquet({duck.literal(part.resolve())})")[0]
@@ -409,7 +409,7 @@ class _File:
         cells = self.work / "cells.parquet"
         self._run(
             f"COPY (SELECT * FROM {self._cells(path, skip)}) "
-            f"TO {duck.literal(cells.resolve())} ({duck.PARQUET}, USE_TMP_FILE true)",
+            f"TO {duck.literal(cells.resolve())} ({duck.parquet(self.dialect.width)}, USE_TMP_FILE true)",
             watch,
         )
         self.con.execute(f"CREATE OR REPLACE VIEW cells AS SELECT * FROM read_parquet({duck.literal(cells.resolve())})")

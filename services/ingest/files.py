@@ -84,7 +84,9 @@ def _columns(
         wanted = (wanted or Reading()).among(names)
         found = columnar.decide(con, wanted, lambda done, label: report(round(30 + 30 * done), 100, f"Reading {label}"))
         typed = ", ".join(f"{one.value} AS {duck.quote(one.column.name)}" for one in found.decided)
-        copied = f"COPY (SELECT {typed} FROM typed) TO {duck.literal(part.resolve())} ({duck.PARQUET})"
+        copied = (
+            f"COPY (SELECT {typed} FROM typed) TO {duck.literal(part.resolve())} ({duck.parquet(len(found.decided))})"
+        )
         duck.execute(con, copied, _share(report, 60, 100, "Writing columns"))
         part.replace(folder / DATA)
     except duckdb.OutOfMemoryException as error:

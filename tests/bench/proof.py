@@ -181,7 +181,8 @@ PROOFS = [
     Proof(
         title="From upload to RFM",
         claim=(
-            f"Ten million purchases go from upload through Explore to RFM in a {LIMIT_MB} MB memory cgroup: no row is "
+            "Ten million purchases go from upload through Explore to RFM and a recipe of eight steps, whose run is "
+            f"killed half-way and goes on from what it kept, in a {LIMIT_MB} MB memory cgroup: no row is "
             "sampled, every sum is the generator's to the cent and for every customer, the process tree holds less "
             f"than {PEAK_MB} MB of anonymous memory at any time and at most {IDLE_MB} MB (PSS) before and after, "
             "nothing is killed, and "

@@ -5,14 +5,18 @@ Every figure is held against what the generator counted while it wrote, customer
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode
 
 import duckdb
@@ -40,6 +44,8 @@ RECIPE = {
         {"step": "derive", "params": {"name": "amount", "formula": "quantity * unit_price"}},
     ]
 }
+HALF = 6  # of its steps: those that drop rows, and what was written of them, are done
+KILLED_ROWS = 1_000_000  # of a table that is large enough for its cleaning to be stopped half-way
 READER = "services.reader"
 READER_ENDS = 120.0  # seconds after its last question, at the latest
 
@@ -163,9 +169,18 @@ def clean(dyno: Dyno, visitor: Visitor, dataset: str, wrote: Purchases, patience
     tab = visitor.open(f"/cleaning?dataset={dataset}")
     tab.patience = patience
     asked = {"action": "run", "slug": "cleaning", "dataset": dataset, "params": {"recipe": json.dumps(RECIPE)}}
-    tab.set({("control", "data"): {**asked, "asked": "0" * 32, "at": time.time()}})
+
+    def run(number: int) -> None:
+        tab.set({("control", "data"): {**asked, "asked": f"{number:032x}", "at": time.time()}})
+
+    kept: dict[Path, int] = {}
+    if wrote.rows >= KILLED_ROWS:
+        kept = _killed(dyno, lambda: run(1))
+    with _Kept(kept) as seen:
+        run(2)
     job = dyno.records()[-1]
     assert job["state"] == "done", job
+    assert seen.untouched, "a step that was kept was made again"
     stored = json.loads((dyno.result(job["outcome"]) / "result.json").read_text())
     steps = json.loads((dyno.result(job["outcome"]) / "steps.json").read_text())
     before, after = (str(dyno.dataset(each) / "data_full.parquet") for each in (dataset, stored["made_dataset"]))
@@ -182,6 +197,46 @@ def clean(dyno: Dyno, visitor: Visitor, dataset: str, wrote: Purchases, patience
     ((paid,),) = duckdb.sql(f"SELECT sum(quantity * unit_price) FROM '{before}' WHERE quantity >= 0").fetchall()
     assert abs(amount - float(paid)) < 0.01
     return job
+
+
+def _killed(dyno: Dyno, run: Callable[[], None]) -> dict[Path, int]:
+    """Begin a run, end its supervisor once it is half through, and say what it had kept by then, and when."""
+    before = len(dyno.records())
+    running = threading.Thread(target=run, daemon=True)
+    running.start()
+    dyno.until(lambda: len(dyno.records()) > before and dyno.records()[-1]["done"] >= HALF, "the run to be half done")
+    job = dyno.records()[-1]
+    os.kill(job["pid"], signal.SIGKILL)
+    running.join(HANG)
+    ended = dyno.records()[-1]
+    assert (ended["id"], ended["state"]) == (job["id"], "interrupted"), ended
+    steps = dyno.result(job["key"]) / "steps"
+    kept = {path: path.stat().st_mtime_ns for path in steps.rglob("*") if path.is_file()}
+    assert len(kept) > HALF, kept
+    return kept
+
+
+class _Kept:
+    """Watch files while a run goes on: they stay as they are until they all go, with its end."""
+
+    def __init__(self, files: dict[Path, int]) -> None:
+        self._files, self._over = files, threading.Event()
+        self.untouched = True
+
+    def __enter__(self) -> Self:
+        self._watch = threading.Thread(target=self._look, daemon=True)
+        self._watch.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watch.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(0.1):
+            for path, made in self._files.items():
+                with contextlib.suppress(FileNotFoundError):
+                    self.untouched &= path.stat().st_mtime_ns == made
 
 
 def check_bounds(took: Journey) -> None:

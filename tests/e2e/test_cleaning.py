@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 from playwright.sync_api import Page, expect
 
+from layouts import links
 from services import datasets, versions
 from tests.e2e.conftest import Visitor, upload
 
@@ -95,6 +96,20 @@ def test_a_table_is_cleaned_step_by_step_and_the_old_one_stays(visitor: Visitor,
     page.set_input_files("#recipe-file", {"name": "r.json", "mimeType": "application/json", "buffer": b"[]"})
     expect(page.locator("#step-said")).to_contain_text("This is no recipe.")
     expect(steps).to_have_count(3)
+
+
+def test_rows_that_were_filtered_are_kept_by_a_step(visitor: Visitor, tmp_path: Path) -> None:
+    page = visitor.open()
+    (tmp_path / "sales.csv").write_text(FILE)
+    upload(page, tmp_path / "sales.csv")
+    where = {"town": {"filterType": "text", "type": "startsWith", "filter": "Os"}}
+    page.goto(f"{visitor.server.address}{links.rows(_root(visitor), where)}")
+    page.get_by_role("link", name="Keep these rows in cleaning").click()
+    step = page.locator(".rail-step")
+    expect(step).to_have_count(1)
+    expect(step).to_contain_text("Dropped 79 rows")
+    page.reload()
+    expect(step).to_have_count(1)
 
 
 ORDERS = "order,customer,town,paid,day\n" + "\n".join(
