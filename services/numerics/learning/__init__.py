@@ -1,0 +1,1 @@
+"""Learning from examples: a target, features, models that are compared on rows they have not seen."""

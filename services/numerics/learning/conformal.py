@@ -1,0 +1,22 @@
+"""Intervals around predictions, from how far off they were on rows that were held out.
+
+Vovk, V. (2015). Cross-conformal predictors. Annals of Mathematics and Artificial Intelligence 74, 9-28.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def half_width(errors: np.ndarray, coverage: float) -> float:
+    """How far an interval reaches to either side, so that a new row lies within with this probability on average.
+
+    `errors` are out-of-fold errors (rows,). It holds over all rows together, not for each kind of row by itself.
+    It is infinite where there are too few rows for so much coverage.
+    """
+    place = math.ceil((len(errors) + 1) * coverage)
+    if place > len(errors):
+        return math.inf
+    return float(np.partition(np.abs(errors), place - 1)[place - 1])

@@ -1,0 +1,94 @@
+"""What a model looks at: how much worse it gets without a feature, and what it says along one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from pandas import DataFrame
+
+from services.numerics.learning import scores
+from services.numerics.learning.metrics import HIGHER
+from services.numerics.learning.problem import Problem
+from services.numerics.learning.race import Answer, Fitted
+
+ROWS = 2_000  # held-out rows that are looked at
+REPEATS = 5
+TOP = 6  # features that are followed
+POINTS = 16
+
+
+def importance(problem: Problem, fitted: Fitted, test: np.ndarray, metric: str, *, seed: int = 0) -> DataFrame:
+    """How much worse the model gets on held-out rows when a feature's values are shuffled: feature, mean, sd.
+
+    Columns are shuffled as they are in the table, before any preparation, all features of a column together.
+    Columns that say the same hide each other: without one, the model has the other.
+
+    Breiman, L. (2001). Random forests. Machine Learning 45, 5-32.
+    """
+    random = np.random.default_rng(seed)
+    some = test if len(test) <= ROWS else np.sort(random.choice(test, ROWS, replace=False))
+    X, sign = problem.X[some].copy(), 1 if HIGHER[metric] else -1
+    whole = _score(problem, some, fitted.answer(X), metric)
+    by_column: dict[str, list[int]] = {}
+    for place, feature in enumerate(problem.features):
+        by_column.setdefault(feature.column, []).append(place)
+    rows = []
+    for column, places in by_column.items():
+        kept, worse = X[:, places].copy(), []
+        for _ in range(REPEATS):
+            X[:, places] = kept[random.permutation(len(X))]
+            worse.append(sign * (whole - _score(problem, some, fitted.answer(X), metric)))
+        X[:, places] = kept
+        rows.append((column, float(np.mean(worse)), float(np.std(worse, ddof=1))))
+    made = DataFrame(rows, columns=["feature", "mean", "sd"]).astype({"feature": "str"})
+    return made.sort_values("mean", ascending=False, kind="stable", ignore_index=True)
+
+
+def _score(problem: Problem, at: np.ndarray, answer: Answer, metric: str) -> float:
+    y, weight = problem.y[at], None if problem.weight is None else problem.weight[at]
+    if problem.task == "regression":
+        return scores.regression_scores(y, answer.predicted, weight)[metric]
+    found = scores.classification_scores(
+        y, answer.predicted, answer.proba, answer.decision, len(problem.classes), weight
+    )  # fmt: skip
+    return found.get(metric, found["balanced_accuracy"])
+
+
+def partial(problem: Problem, fitted: Fitted, test: np.ndarray, columns: Sequence[str], *, seed: int = 0) -> DataFrame:
+    """What the model says on average where a feature is set to one value in every row: feature, value, at, mean.
+
+    `at` is the number, empty for a category; the mean is of the prediction, or of the probability of the last class.
+    Friedman, J. H. (2001). Greedy function approximation. Annals of Statistics 29, 1189-1232.
+    """
+    random = np.random.default_rng(seed)
+    some = test if len(test) <= ROWS // 2 else np.sort(random.choice(test, ROWS // 2, replace=False))
+    rows = []
+    for place, feature in enumerate(problem.features):
+        if feature.column not in columns[:TOP]:
+            continue
+        X = problem.X[some].copy()
+        known = X[:, place][~np.isnan(X[:, place])]
+        if not len(known):
+            continue
+        if feature.kind == "category":
+            values = np.arange(min(len(feature.levels), POINTS), dtype=np.float32)
+        else:
+            values = np.unique(np.quantile(known, np.linspace(0.02, 0.98, POINTS)))
+        for value in values:
+            X[:, place] = value
+            answer = fitted.answer(X)
+            said = answer.predicted if problem.task == "regression" else _last(answer)
+            shown = feature.levels[int(value)] if feature.kind == "category" else f"{value:g}"
+            at = None if feature.kind == "category" else float(value)
+            rows.append((feature.name, shown, at, float(np.mean(said))))
+    made = DataFrame(rows, columns=["feature", "value", "at", "mean"])
+    return made.astype({"feature": "str", "value": "str", "at": "float64"})
+
+
+def _last(answer: Answer) -> np.ndarray:
+    """The probability of the last class, or how often it is said where there is none."""
+    if answer.proba is not None:
+        return answer.proba[:, -1]
+    assert answer.decision is not None
+    return (answer.decision.argmax(axis=1) == answer.decision.shape[1] - 1).astype(float)
