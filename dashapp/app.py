@@ -32,6 +32,7 @@ from callbacks import (
     health,
     incoming,
     intake,
+    learning,
     my_runs,
     profile,
     pulse,
@@ -125,7 +126,7 @@ def create_app(settings: Settings) -> Dash:
     app.layout = _layout
     for part in (
         home_page, intake, profile, roles, sampling, types, analyses, explore, grids, running, exports, my_runs,
-        chains, tables, sharing, settings_page, cleaning, versus,
+        chains, tables, sharing, settings_page, cleaning, versus, learning,
     ):  # fmt: skip
         part.register(app)
     for part in (explore, sharing, types, pulse, files, incoming, my_runs, health, cleaning):

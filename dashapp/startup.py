@@ -16,7 +16,8 @@ REQUIREMENTS = Path(__file__).parents[1] / "requirements.txt"
 NEEDED = 1 << 20  # bytes that must go into DATA_DIR: less, and the server's own files do not
 # What may be wrong with a disk; any other error at the start is a bug and should look like one.
 OF_THE_DISK = room.FULL | {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
-_MODULES = {"scikit-learn": "sklearn"}  # packages whose module has another name
+# Packages whose module has another name.
+_MODULES = {"scikit-learn": "sklearn", "imbalanced-learn": "imblearn", "xgboost-cpu": "xgboost"}
 
 
 class CannotStart(Exception):

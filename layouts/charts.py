@@ -285,7 +285,7 @@ def bars(
     named = {"type": "category", "showgrid": False}
     along, across = _axis(x_title, grid=lying), _axis(y_title, grid=not lying)
     if lying:
-        across |= {**named, "autorange": "reversed"}
+        across |= {**named, "autorange": "reversed", "dtick": 1}  # each bar has its name
     elif x and isinstance(x[0], str) and not _is_date(x[0]):
         along |= named
     layout = _layout(bargap=0.3 if lying else 0.06, xaxis=along, yaxis=across)

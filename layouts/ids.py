@@ -324,6 +324,16 @@ def versus(part: Any) -> dict[str, Any]:
     return {"type": "versus", "part": part}
 
 
+def learnt(result: Any) -> dict[str, Any]:
+    """What chooses one model of a comparison."""
+    return {"type": "learnt", "result": result}
+
+
+def learnt_view(result: Any) -> dict[str, Any]:
+    """Div: what that model said."""
+    return {"type": "learnt-view", "result": result}
+
+
 # Links to a workspace.
 def shared(at: Any = "settings") -> dict[str, Any]:
     """Div: the links there are, and the one made just now; it is there only on Settings, hence `at`, to be ALL."""

@@ -111,6 +111,11 @@ def test_facts_are_json_scalars_and_tables_are_not_empty(slug: str, made: Made) 
         assert meaning.endswith("."), note
 
 
+def _unmeasured(table: Any) -> Any:
+    """A table without what the clock and the machine say of a run."""
+    return table.drop(columns=["fit_seconds", "predict_seconds", "peak_mb"], errors="ignore")
+
+
 @every
 def test_same_question_same_answer(slug: str, made: Made) -> None:
     analysis, table, asked, _, first = made(slug)
@@ -119,7 +124,10 @@ def test_same_question_same_answer(slug: str, made: Made) -> None:
     assert second.facts == first.facts
     assert second.notes == first.notes
     for name, found in first.tables.items():
-        assert rows(second.tables[name]) == rows(found), name
+        one, other = (
+            table if isinstance(table, Spilled) else _unmeasured(table) for table in (found, second.tables[name])
+        )
+        assert repr(rows(other)) == repr(rows(one)), name
 
 
 @every
@@ -148,7 +156,8 @@ def test_parameters_are_described_as_json_with_bounds_that_hold_the_default(slug
         if each["bounds"] and each["default"] is not None:
             assert each["bounds"][0] <= each["default"] <= each["bounds"][1]
         if each["choices"] and each["default"] is not None:
-            assert each["default"] in each["choices"]
+            several = each["default"] if isinstance(each["default"], list) else [each["default"]]
+            assert set(several) <= set(each["choices"])
 
 
 @every
