@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 MB ?= 512
 
-.PHONY: env run test check lint unit e2e limits dyno deploy-check proof lock chromium clean
+.PHONY: env run test check lint unit e2e limits dyno deploy-check proof lock chromium gomp clean
 
 env: $(STAMP)
 
@@ -55,12 +55,17 @@ proof: env chromium
 
 # Browser tests are never skipped: without Chromium this stops, and says how to get it. Its shell without a window
 # is quicker, and is installed where that needs no question.
-chromium:
+chromium: gomp
 	@command -v chromium-headless-shell >/dev/null 2>&1 || { \
 	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium-headless-shell >/dev/null; \
 	} || command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || { \
 	  echo "Browser tests need Chromium: sudo apt-get install chromium"; exit 1; }
+
+# LightGBM needs the system's OpenMP; most systems have it.
+gomp:
+	@ldconfig -p 2>/dev/null | grep -q libgomp.so.1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libgomp1 >/dev/null; } || true
 
 lock: env
 	$(BIN)/python -m piptools compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock requirements.txt

@@ -13,7 +13,9 @@ from services.numerics.learning.problem import Problem
 from services.numerics.learning.race import Answer, Fitted
 
 ROWS = 2_000  # held-out rows that are looked at
-REPEATS = 5
+REPEATS = 5  # times that a column is shuffled
+MANY = 60  # columns, beyond which fewer rows are looked at, and each column twice
+MOST = 200  # columns that are looked at
 TOP = 6  # features that are followed
 POINTS = 16
 
@@ -22,26 +24,29 @@ def importance(problem: Problem, fitted: Fitted, test: np.ndarray, metric: str, 
     """How much worse the model gets on held-out rows when a feature's values are shuffled: feature, mean, sd.
 
     Columns are shuffled as they are in the table, before any preparation, all features of a column together.
-    Columns that say the same hide each other: without one, the model has the other.
+    Columns that say the same hide each other: without one, the model has the other. Of more than 200 columns, only
+    the first are looked at.
 
     Breiman, L. (2001). Random forests. Machine Learning 45, 5-32.
     """
     random = np.random.default_rng(seed)
-    some = test if len(test) <= ROWS else np.sort(random.choice(test, ROWS, replace=False))
+    columns = {feature.column for feature in problem.features}
+    rows, repeats = (ROWS, REPEATS) if len(columns) <= MANY else (ROWS // 4, 2)
+    some = test if len(test) <= rows else np.sort(random.choice(test, rows, replace=False))
     X, sign = problem.X[some].copy(), 1 if HIGHER[metric] else -1
     whole = _score(problem, some, fitted.answer(X), metric)
     by_column: dict[str, list[int]] = {}
     for place, feature in enumerate(problem.features):
         by_column.setdefault(feature.column, []).append(place)
-    rows = []
-    for column, places in by_column.items():
+    found = []
+    for column, places in list(by_column.items())[:MOST]:
         kept, worse = X[:, places].copy(), []
-        for _ in range(REPEATS):
+        for _ in range(repeats):
             X[:, places] = kept[random.permutation(len(X))]
             worse.append(sign * (whole - _score(problem, some, fitted.answer(X), metric)))
         X[:, places] = kept
-        rows.append((column, float(np.mean(worse)), float(np.std(worse, ddof=1))))
-    made = DataFrame(rows, columns=["feature", "mean", "sd"]).astype({"feature": "str"})
+        found.append((column, float(np.mean(worse)), float(np.std(worse, ddof=1))))
+    made = DataFrame(found, columns=["feature", "mean", "sd"]).astype({"feature": "str"})
     return made.sort_values("mean", ascending=False, kind="stable", ignore_index=True)
 
 

@@ -35,8 +35,9 @@ def splits(
 
     y, is_classes = problem.y, problem.task == "classification"
     folds = min(folds, len(y) // 2)
-    # A class of one row cannot be on both sides: such classes do not keep shares.
-    strata = is_classes and int(np.bincount(y)[np.unique(y)].min()) >= 2
+    # A class of one row cannot be on both sides, nor classes smaller than the folds in each: they keep no shares.
+    counts = np.bincount(y)[np.unique(y)] if is_classes else np.zeros(1)
+    strata = is_classes and counts.min() >= 2 and counts.max() >= folds
     match scheme:
         case "forward":
             return _forward(problem, folds)

@@ -13,6 +13,7 @@ LOOKED_AT = 10_000  # rows
 TELLS = 0.99  # AUC, or R², of one feature alone
 SUMS = 0.9999  # R² of a sum of features
 FEW = 20  # rows of a class
+MOST = 500  # features that are looked at one by one
 _FOLDS = 3
 
 
@@ -30,7 +31,13 @@ def guards(problem: Problem, *, seed: int = 0) -> list[str]:
 
 def _leaks(problem: Problem, X: np.ndarray, y: np.ndarray) -> Iterator[str]:
     told: dict[str, None] = {}
-    for place, feature in enumerate(problem.features):
+    count = len(problem.features)
+    if count > MOST:
+        yield (
+            f"Only the first {MOST} of {count:,} features were looked at for leaks. "
+            "Choose fewer columns to have all of them looked at."
+        )
+    for place, feature in enumerate(problem.features[:MOST]):
         if _alone(problem, X[:, [place]], y) > TELLS:
             told[feature.column] = None
     for name in told:
@@ -38,7 +45,7 @@ def _leaks(problem: Problem, X: np.ndarray, y: np.ndarray) -> Iterator[str]:
             f"{name} alone tells {problem.target} almost always. If it is only known afterwards, or made of it, "
             "leave it out: the scores would not hold."
         )
-    for place, feature in enumerate(problem.features):
+    for place, feature in enumerate(problem.features[:MOST]):
         missing = np.isnan(X[:, place]).astype(np.float32).reshape(-1, 1)
         if feature.column not in told and 0 < missing.sum() < len(missing) and _alone(problem, missing, y) > TELLS:
             told[feature.column] = None

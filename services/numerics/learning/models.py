@@ -275,7 +275,7 @@ _CLASSIFIERS = (
         said="The oldest of them: a line that is turned at every error.",
     ),
     Model(
-        slug="linear_svm", make=_linear_svm, prepared="scaled", most_rows=100_000, balances=True,
+        slug="linear_svm", make=_linear_svm, prepared="scaled", most_rows=40_000, balances=True,
         said="The straight line with the widest margin between classes.",
     ),
     Model(
@@ -480,7 +480,7 @@ _REGRESSORS = (
         most_rows=100_000, said="A straight line that single far-off rows do not bend.",
     ),
     Model(
-        slug="linear_svr", make=_scaled_target(_linear_svr), prepared="scaled", most_rows=100_000,
+        slug="linear_svr", make=_scaled_target(_linear_svr), prepared="scaled", most_rows=40_000,
         said="A straight line that small errors do not bend.",
     ),
     Model(

@@ -120,12 +120,12 @@ def _rows(
         f"SELECT count(*) FILTER (NOT known), count(*) FILTER (known AND NOT coalesce(kept, false)) FROM ({source})"
     )
     if unknown:
-        notes.append(f"{unknown:,} rows have no {target}. They are left out: there is nothing to learn from them.")
+        notes.append(f"{_rows_have(unknown)} no {target}. They are left out: there is nothing to learn from them.")
     if light:
-        notes.append(f"{light:,} rows have no weight above zero. They are left out.")
+        notes.append(f"{_rows_have(light)} no weight above zero. They are left out.")
     if len(places) < FEWEST_ROWS:
         raise DataError(
-            f"{len(places):,} rows have a {target}; at least {FEWEST_ROWS} are needed to learn and to test. Add rows."
+            f"{_rows_have(len(places))} a {target}; at least {FEWEST_ROWS} are needed to learn and to test. Add rows."
         )
     if sample_rows is not None and sample_rows < len(places):
         by = target if task == "classification" else None
@@ -133,6 +133,10 @@ def _rows(
         notes.append(f"{len(chosen):,} of {len(places):,} rows are used. They were drawn with seed {seed}.")
         return chosen
     return places
+
+
+def _rows_have(count: int) -> str:
+    return f"{count:,} {'row has' if count == 1 else 'rows have'}"
 
 
 def _is_known(column: ColumnType) -> str:
@@ -170,7 +174,8 @@ def _target(session: Session, column: ColumnType, task: Task, rows: np.ndarray) 
     order = sorted(range(len(levels)), key=lambda place: _sorted(levels[place]))
     places = np.empty(len(levels), dtype=np.int32)
     places[order] = np.arange(len(levels), dtype=np.int32)
-    return places[codes], tuple(levels[place] for place in order)
+    told = {"false": "no", "true": "yes"} if column.kind == "flag" else {}
+    return places[codes], tuple(told.get(levels[place], levels[place]) for place in order)
 
 
 def _sorted(label: str) -> tuple[int, float, str]:

@@ -55,9 +55,9 @@ def _sentences(file: Path) -> Iterator[str]:
 
 
 def _modules() -> list[Path]:
-    """Every module of ours but the analyses and the steps of recipes, which explain themselves."""
+    """Every module of ours but the analyses, their mathematics and the steps of recipes, which explain themselves."""
     found = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
-    return sorted(path for path in found if not {"analyses", "steps"} & set(path.parts))
+    return sorted(path for path in found if not {"analyses", "numerics", "steps"} & set(path.parts))
 
 
 def _said() -> list[tuple[str, str]]:
