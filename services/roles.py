@@ -95,7 +95,7 @@ _RULES: dict[str, _Rule] = {
         _set("name") | KEY,
         _set("price count quantity qty amount total"),
     ),
-    "target": _Rule(lambda _: True, _set("target label class churn outcome y")),
+    "target": _Rule(lambda _: True, _set("target label class churn outcome diagnosis y")),
     "text": _Rule(
         lambda c: c.kind == "text",
         _set("text review comment feedback message body abstract sentence content description"),

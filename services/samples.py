@@ -85,7 +85,7 @@ SAMPLES = (
     Sample("purchases", "Purchases", 20_000, 6, ("rfm",), "generated, seed 0", _purchases),
     Sample("gapminder", "Countries since 1952", 1_704, 10, (), "Gapminder, by plotly", _plotly("gapminder")),
     Sample("tips", "Restaurant tips", 244, 7, (), "plotly", _plotly("tips")),
-    Sample("breast_cells", "Breast cells", 569, 31, (), "scikit-learn", _breast_cells),
+    Sample("breast_cells", "Breast cells", 569, 31, ("classification",), "scikit-learn", _breast_cells),
     Sample("sunspots", "Sunspots per year", 309, 2, (), "statsmodels", _statsmodels("datasets/sunspots/sunspots.csv")),
 )
 

@@ -9,6 +9,7 @@ import numpy as np
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import Visitor, upload
+from tests.e2e.test_pages import _check
 
 
 def _customers(path: Path, rows: int = 600) -> None:
@@ -51,6 +52,9 @@ def test_models_are_compared_and_looked_at(visitor: Visitor, tmp_path: Path) -> 
     page.get_by_label("Model", exact=True).select_option("Baseline: the most frequent class")
     expect(matrix).not_to_have_text(before)
     expect(matrix).to_contain_text("100 %")
+    page.locator(".grid").scroll_into_view_if_needed()
+    page.wait_for_selector(".ag-row [col-id=predicted]")
+    assert _check(page, "classification") == []
     page.locator("summary", has_text="Export").click()
     with page.expect_download() as taken:
         page.locator(".menu-item", has_text="Leaderboard").filter(has_text="CSV").click()

@@ -81,6 +81,10 @@ def test_every_page_is_whole(visit: Callable[..., Visitor], server: Server, widt
     page.locator("#step-form").get_by_role("button", name="Add the step").wait_for()
     faults += _check(page, f"cleaning-{width}-{theme}")
 
+    page.goto(f"{server.address}/classification")
+    page.get_by_label("Tested by").wait_for()
+    faults += _check(page, f"classification-before-{width}-{theme}")
+
     page.goto(f"{server.address}/rfm")
     page.get_by_role("button", name="Run", exact=True).wait_for()
     faults += _check(page, f"rfm-before-{width}-{theme}")

@@ -143,7 +143,7 @@ def test_a_table_without_date_or_amount_says_what_rfm_misses(visitor: Visitor, s
     page = visitor.open()
     upload(page, _csv(tmp_path / "names.csv", "name,city\n" + "Ann,Bath\nBob,York\n" * 20))
     page.goto(f"{server.address}/")
-    expect(page.locator(".analysis-card.needs")).to_contain_text("Needs a column for the customer")
+    expect(page.locator(".analysis-card.needs", has_text="RFM")).to_contain_text("Needs a column for the customer")
     page.goto(f"{server.address}/rfm")
     page.get_by_label("Customer").select_option("name")
     page.get_by_role("button", name="Run", exact=True).click()

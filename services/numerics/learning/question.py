@@ -75,9 +75,15 @@ class LearningParams:
         str | None, Column("Weight", kind="number", help="How much a row counts. Models that cannot use it say so.")
     ] = None
     group: Annotated[
-        str | None, Column("Group", kind="key", help="Rows of one group are never on both sides of a split.")
-    ] = None
-    time: Annotated[str | None, Column("Time", kind="date", help="Needed to test forward in time.")] = None
+        str | None,
+        Column(
+            "Group", kind="key", help="Rows of one group are never on both sides of a split.",
+            when={"scheme": ("grouped",)},
+        ),
+    ] = None  # fmt: skip
+    time: Annotated[str | None, Column("Time", kind="date", help="What is earlier.", when={"scheme": ("forward",)})] = (
+        None
+    )
     scheme: Annotated[str, Choice("Tested by", SCHEMES)] = "kfold"
     folds: Annotated[
         int, Number("Folds", 2, 10, help="More cost more time.", when={"scheme": ("kfold", "grouped", "forward")})

@@ -31,6 +31,8 @@ HEAVY = (
 )
 # Ours are plain dicts; Dash's own dcc.Graph imports these, so that they are loaded is not for us to say.
 FIGURES = ("plotly.graph_objects", "plotly.graph_objs")
+MATHEMATICS = ROOT / "services" / "numerics"
+LIGHT = {"__init__", "question", "metrics"}  # of it, what the web process knows too
 SOURCES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
 
 every = pytest.mark.parametrize("source", SOURCES, ids=[str(path.relative_to(ROOT)) for path in SOURCES])
@@ -82,6 +84,8 @@ def test_services_do_not_know_who_draws_them(source: Path) -> None:
 
 @every
 def test_nothing_heavy_stands_at_the_top_of_a_file(source: Path) -> None:
+    if MATHEMATICS in source.parents and source.stem not in LIGHT:
+        return  # only ever imported inside a job: see the next test
     heavy = {
         name
         for name in imported_at_the_top(source)
@@ -89,6 +93,14 @@ def test_nothing_heavy_stands_at_the_top_of_a_file(source: Path) -> None:
         if name == each or name.startswith(f"{each}.")
     }
     assert not heavy
+
+
+@every
+def test_the_mathematics_of_jobs_is_imported_inside_jobs(source: Path) -> None:
+    if MATHEMATICS in source.parents and source.stem not in LIGHT:
+        return
+    found = {name for name in imported_at_the_top(source) if name.startswith("services.numerics.")}
+    assert not {name for name in found if name.count(".") > 2 and name.rpartition(".")[2] not in LIGHT}
 
 
 def test_there_are_files_to_look_at() -> None:
