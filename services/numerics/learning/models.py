@@ -6,7 +6,6 @@ Defaults that are not bounded are not to be trusted here: a random forest as it 
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +14,6 @@ from services.numerics.learning.columns import Feature
 from services.numerics.learning.preparation import Prepared
 from services.numerics.learning.problem import Task
 from services.numerics.learning.question import CLASSIFIERS, REGRESSORS
-
-QUICK_CLASSIFIERS = ("logistic", "lightgbm", "random_forest", "naive_bayes", "decision_tree")
-QUICK_REGRESSORS = ("linear", "ridge", "lightgbm", "random_forest", "decision_tree")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +60,7 @@ def estimator(model: Model, task: Task, making: Making) -> Any:
 
 
 def catalogue(task: Task) -> tuple[Model, ...]:
-    """Every model for a task, the cheap and strong ones first; CatBoost where it is installed."""
+    """Every model for a task, the cheap and strong ones first."""
     from dataclasses import replace
 
     made = _CLASSIFIERS if task == "classification" else _REGRESSORS
@@ -516,8 +512,3 @@ _REGRESSORS = (
         said="The mean of the 15 rows that are most alike.",
     ),
 )  # fmt: skip
-
-
-def has_catboost() -> bool:
-    """Whether CatBoost is installed here: it is too large to come along."""
-    return importlib.util.find_spec("catboost") is not None
