@@ -13,6 +13,7 @@ import pytest
 from services.jobs.engine import Engine
 from services.jobs.supervisor import Bounds
 from services.workspace import Home, new_id
+from tests.trees import tree
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -40,7 +41,7 @@ every = pytest.mark.parametrize("source", SOURCES, ids=[str(path.relative_to(ROO
 
 def imported(source: Path) -> Iterator[str]:
     """Every module that a file imports, anywhere in it."""
-    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -50,7 +51,7 @@ def imported(source: Path) -> Iterator[str]:
 
 def imported_at_the_top(source: Path) -> Iterator[str]:
     """The modules that importing the file imports: not those inside functions or under TYPE_CHECKING."""
-    waiting: list[ast.AST] = [ast.parse(source.read_text(encoding="utf-8"))]
+    waiting: list[ast.AST] = [tree(source)]
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):

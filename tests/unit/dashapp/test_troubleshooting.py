@@ -14,6 +14,7 @@ from dashapp.settings import BadSetting
 from dashapp.startup import CannotStart
 from services.errors import Expected
 from services.health import Check
+from tests.trees import tree
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = " ".join((ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8").split())
@@ -35,7 +36,7 @@ def _template(node: ast.AST) -> str | None:
 
 def _sentences(file: Path) -> Iterator[str]:
     """What the module says to people: the messages of its errors, its checks' faults, its returned sentences."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(file)):
         given: list[ast.expr | None] = []
         match node:
             case ast.Call(func=ast.Name(id=name), args=[first, *_]) if name in RAISED:

@@ -6,6 +6,8 @@ import ast
 import re
 from pathlib import Path
 
+from tests.trees import tree
+
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "faults.md"
 DAMAGE = [*(ROOT / "tests/unit/faults").glob("test_*.py"), *(ROOT / "tests/dyno").glob("test_[mc]*.py")]
@@ -18,8 +20,9 @@ def named() -> list[str]:
 
 def defined(path: Path) -> list[str]:
     """The tests that a module defines, by path and name."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    names = [each.name for each in tree.body if isinstance(each, ast.FunctionDef) and each.name.startswith("test_")]
+    names = [
+        each.name for each in tree(path).body if isinstance(each, ast.FunctionDef) and each.name.startswith("test_")
+    ]
     return [f"{path.relative_to(ROOT)}::{name}" for name in names]
 
 
