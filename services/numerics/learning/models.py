@@ -6,8 +6,8 @@ Defaults that are not bounded are not to be trusted here: a random forest as it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from services.numerics.learning.columns import Feature
@@ -25,6 +25,7 @@ class Making:
     features: Sequence[Feature]
     balanced: bool  # classes weigh the same, where the model can
     rows: int = 0  # that it is fitted on
+    settings: Mapping[str, Any] = field(default_factory=dict)  # instead of the catalogue's own, by scikit-learn's names
 
     @property
     def weights(self) -> str | None:
@@ -56,7 +57,8 @@ class Model:
 def estimator(model: Model, task: Task, making: Making) -> Any:
     """An estimator that was never fitted."""
     assert task == model.task
-    return model.make(making)
+    made = model.make(making)
+    return made.set_params(**making.settings) if making.settings else made
 
 
 def catalogue(task: Task) -> tuple[Model, ...]:

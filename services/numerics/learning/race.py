@@ -43,6 +43,7 @@ class Plan:
     imbalance: str = "weights"  # weights, none, over, under, smote
     seconds: float | None = None  # a model may take at most
     seed: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of the one model that is compared
 
     @property
     def making(self) -> Making:
@@ -51,6 +52,7 @@ class Plan:
             classes=len(self.problem.classes),
             features=self.problem.features,
             balanced=self.imbalance == "weights",
+            settings=self.settings,
         )
 
 
