@@ -39,7 +39,8 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("slug")
     run.add_argument("file")
     run.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter; may be repeated")
-    run.add_argument("--out", help="folder to write each table to, as <table>.csv")
+    run.add_argument("--out", help="folder to write each table to, as <table>.csv, and files")
+    run.add_argument("--with", action="append", dest="others", help="the file of another table that it asks for")
     clean = commands.add_parser("clean", help="apply a recipe to every row of a table")
     clean.add_argument("file")
     clean.add_argument("--recipe", required=True, help="the JSON file of the recipe")
@@ -82,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
 
                 said, code = doctor.examine(settings, check=asked.check)
             case _:
-                said, code = cli.run(asked.slug, asked.file, asked.set, asked.out, settings)
+                said, code = cli.run(asked.slug, asked.file, asked.set, asked.out, settings, asked.others)
     except Expected as error:
         return _fail(asked, error.message, error.field)
     except KeyboardInterrupt:

@@ -56,8 +56,13 @@ def profile(file: str, out: str | None, settings: Settings) -> tuple[dict[str, A
         return figures, 0
 
 
-def run(slug: str, file: str, given: list[str], out: str | None, settings: Settings) -> tuple[dict[str, Any], int]:
-    """Run the analysis `slug` on `file`, with parameters as `name=value`."""
+def run(
+    slug: str, file: str, given: list[str], out: str | None, settings: Settings, beside: list[str] | None = None
+) -> tuple[dict[str, Any], int]:
+    """Run the analysis `slug` on `file`, with parameters as `name=value`; `beside` are the files of other tables.
+
+    A parameter that is another table is given by that file's name; one that is not given is the first of them.
+    """
     analysis = find(slug)
     asked = _parameters(given)
     declared = {each.name for each in params.fields(analysis.params)}
@@ -66,10 +71,33 @@ def run(slug: str, file: str, given: list[str], out: str | None, settings: Setti
             raise ParamError(f"There is no parameter “{name}”. There are: {', '.join(sorted(declared))}.", field=name)
     target = _folder(out)
     with _workspace() as workspace:
+        there = _beside(workspace, beside, settings)
+        if isinstance(there, Record):
+            return _told(there), _exit(there)
+        for each in params.fields(analysis.params):
+            if isinstance(each.kind, params.Dataset) and there:
+                name = asked.get(each.name, next(iter(there)))
+                asked[each.name] = there.get(name, name)
         job, notes = _answered(workspace, slug, file, asked, settings)
         if job.state != "done" or job.task != "analysis":
             return _told(job), _exit(job)
-        return _result(results.get(workspace.result(job.key)), job, notes, target, workspace.folder), 0
+        stored = results.get(workspace.result(job.key))
+        if target is not None:
+            for name in stored.about["files"]:
+                with _whole(target / name) as part:
+                    shutil.copyfile(stored.folder / name, part)
+        return _result(stored, job, notes, target, workspace.folder), 0
+
+
+def _beside(workspace: Workspace, files: list[str] | None, settings: Settings) -> dict[str, str] | Record:
+    """The other tables that were named, read: file name -> id; or how reading one ended where it did not end well."""
+    there: dict[str, str] = {}
+    for other in files or ():
+        taken = _take_in(workspace, Path(other), settings)
+        if taken.state != "done":
+            return taken
+        there[Path(other).name] = str(taken.outcome)
+    return there
 
 
 def clean(
@@ -88,12 +116,9 @@ def clean(
     except (OSError, ValueError):
         raise NotFound(f"The recipe “{recipe}” cannot be read. Name the JSON file of a recipe.") from None
     with _workspace() as workspace:
-        there: dict[str, str] = {}
-        for other in beside or ():
-            taken = _take_in(workspace, Path(other), settings)
-            if taken.state != "done":
-                return _told(taken), _exit(taken)
-            there[Path(other).name] = str(taken.outcome)
+        there = _beside(workspace, beside, settings)
+        if isinstance(there, Record):
+            return _told(there), _exit(there)
         asked = {"recipe": json.dumps(steps.naming(there).as_json())}
         job, notes = _answered(workspace, "cleaning", file, asked, settings)
         if job.state != "done" or job.task != "analysis":

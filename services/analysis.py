@@ -46,7 +46,8 @@ class Result:
     tables: Mapping[str, DataFrame | Spilled]
     notes: tuple[str, ...] = ()  # caveats the reader must see: “Bold fact. What it means.”
     files: Mapping[str, Path] = field(default_factory=dict)
-    dataset: Spilled | None = None
+    dataset: Spilled | None = None  # a new one, made of a dataset
+    dataset_of: str | None = None  # the id of that dataset; None: the one that was asked
 
 
 class Job(Protocol):

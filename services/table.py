@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from services import duck
-from services.errors import DataError
+from services.errors import DataError, NotFound
 from services.schema import ColumnType, Kind, Schema
 from services.workspace import read_json
 
@@ -254,6 +254,14 @@ class Table(Columns):
         )
         weakref.finalize(table, shutil.rmtree, folder, ignore_errors=True)
         return table
+
+
+def titled(table: Columns) -> str:
+    """What people call the dataset that the table is of."""
+    try:
+        return str(read_json(table.path.with_name(ABOUT))["name"])
+    except (NotFound, KeyError, TypeError):
+        return "table"
 
 
 def shared(sizes: Sequence[int], rows: int) -> list[int]:

@@ -1,11 +1,16 @@
-"""Versions of a table: what a recipe made of it is a dataset of its own, which knows where it comes from."""
+"""Versions of a table: what a recipe, or a model, made of it is a dataset of its own, which knows where it comes from.
+
+What a recipe made is the table itself, mended: it stands beside it, and is newer. What a model predicted is a
+table of its own, with a root that it names and no more.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from services import datasets, results, roles
 from services.cleaning.recipe import Recipe
@@ -14,6 +19,20 @@ from services.table import ABOUT, DATA, Spilled, Table
 from services.workspace import Workspace, write_json
 
 _OF_FILE = ("encoding", "delimiter", "bytes", "memory_before", "source", "rejected", "misfits", "description")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """How a version came to be: `mark` tells it from others of the same table, `about` is kept with it."""
+
+    by: Literal["cleaned", "predicted"]
+    mark: tuple[Any, ...]
+    about: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Made:
+        """By a recipe."""
+        return cls(by="cleaned", mark=tuple(recipe.mark), about={"recipe": recipe.as_json()})
 
 
 def root_of(known: Mapping[str, Any]) -> str:
@@ -42,32 +61,32 @@ def make(
     workspace: Workspace,
     root: str,
     made: Spilled,
-    recipe: Recipe,
+    how: Made,
     *,
     report: Callable[[int, int, str], None],
     spill: Path,
     memory_mb: int,
 ) -> str:
-    """Keep the table `made` as a version of the dataset `root`, described; return its id. It becomes the open one.
+    """Keep the table `made` as a version of the dataset `root`, described; return its id.
 
-    The same recipe of the same table is the same version.
+    What a recipe made becomes the open one; the same recipe of the same table is the same version.
     """
     from services.profile import profile
 
     before = datasets.about(workspace, root)
-    dataset = datasets.name_of(root, datasets.schema(before), tuple(recipe.mark))
+    dataset = datasets.name_of(root, datasets.schema(before), how.mark)
     if workspace.dataset(dataset).exists():
-        datasets.open_(workspace, dataset)
+        _open(workspace, dataset, how)
         return dataset
     folder = spill / "version"
     folder.mkdir()
     results.link(made.path, folder / DATA)
-    taken = [(known.get("cleaned") or {}).get("number", 0) for known in each(workspace, root)]
-    number = max(taken, default=0) + 1
+    alike = [known[how.by] for known in datasets.each(workspace) if known.get(how.by)]
+    number = max((one.get("number", 0) for one in alike if one["root"] == root), default=0) + 1
     played = {role: name for role, name in before["roles"].items() if name in roles.fitting(role, made.schema)}
     known = {
         **{name: before[name] for name in _OF_FILE if name in before},
-        "name": f"{before['name']}, cleaned {number}",
+        "name": f"{before['name']}, {how.by} {number}",
         "columns": made.schema.as_json(),
         "rows": made.rows,
         "roles": roles.propose(made.schema) | played,
@@ -75,7 +94,7 @@ def make(
         "version": before.get("version", 1),
         "made": time.time(),
         "on_disk": (folder / DATA).stat().st_size,
-        "cleaned": {"root": root, "number": number, "recipe": recipe.as_json()},
+        how.by: {"root": root, "number": number, **how.about},
     }
     write_json(folder / ABOUT, known | {"memory_after": before["memory_after"]})
     began = time.time()
@@ -88,5 +107,10 @@ def make(
     except NotFound:
         raise NotFound("The dataset of this run was removed. Open it again and ask anew.") from None
     datasets.keep(workspace, folder, dataset)
-    datasets.open_(workspace, dataset)
+    _open(workspace, dataset, how)
     return dataset
+
+
+def _open(workspace: Workspace, dataset: str, how: Made) -> None:
+    if how.by == "cleaned":  # predictions are looked at when they are asked for
+        datasets.open_(workspace, dataset)

@@ -18,10 +18,9 @@ from services.cleaning.apply import Cleaned
 from services.cleaning.figures import figures
 from services.cleaning.lineage import Origin, gone, trace
 from services.cleaning.recipe import Recipe
-from services.errors import NotFound, StepStopped
+from services.errors import StepStopped
 from services.schema import MEANS, ColumnType
-from services.table import ABOUT, Columns
-from services.workspace import read_json
+from services.table import Columns, titled
 
 FORMAT = 1
 
@@ -59,7 +58,7 @@ def summary(table: Columns, recipe: Recipe, cleaned: Cleaned, job: Job, *, made:
     return _plain(
         {
             "format": FORMAT,
-            "table": _name(table),
+            "table": titled(table),
             "made": made.isoformat(timespec="seconds"),
             "recipe": recipe.as_json(),
             "rows": {"before": table.rows, "after": after.rows},
@@ -74,13 +73,6 @@ def summary(table: Columns, recipe: Recipe, cleaned: Cleaned, job: Job, *, made:
             ],
         }
     )
-
-
-def _name(table: Columns) -> str:
-    try:
-        return str(read_json(table.path.with_name(ABOUT))["name"])
-    except (NotFound, KeyError, TypeError):
-        return "table"
 
 
 def _steps(cleaned: Cleaned) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from services.errors import FileRefused, NotFound
 from services.jobs import checkpoints
 from services.jobs.record import Record
 from services.jobs.running import Running
-from services.table import ABOUT, Spilled, Table
+from services.table import ABOUT, Table
 from services.workspace import Workspace, discard, write_json
 
 Say = Callable[..., None]
@@ -65,27 +65,31 @@ def _analyse(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: i
     result = analysis.run(table, question, Running(say, table, folder, spill, about, shown=job.partial))
     told = about(result)
     if result.dataset is not None:
-        told["made_dataset"] = made = _keep_version(job, workspace, question, result.dataset, spill, say, buffer)
-        told["quality"] = [_quality(workspace, each) for each in (job.dataset, made)]
+        root = result.dataset_of or job.dataset
+        told["made_dataset"] = made = _keep_version(job, workspace, root, question, result, spill, say, buffer)
+        told["quality"] = [_quality(workspace, each) for each in (root, made)]
     results.put(folder, result, told, spill)
     shutil.rmtree(folder / results.PARTIAL, ignore_errors=True)
     return {"outcome": job.key}
 
 
 def _keep_version(
-    job: Record, workspace: Workspace, question: Any, made: Spilled, spill: Path, say: Say, buffer: int
+    job: Record, workspace: Workspace, root: str, question: Any, result: Result, spill: Path, say: Say, buffer: int
 ) -> str:
-    """Make a version of the dataset from what a recipe made of it."""
+    """Make a version of the dataset `root` from what a recipe, or a model, made of it."""
     from services import versions
     from services.cleaning import recipe
 
     def report(done: int, total: int, label: str) -> None:
         say(progress=[90 * total + 10 * done, 100 * total, label])
 
-    assert job.dataset is not None
-    return versions.make(
-        workspace, job.dataset, made, recipe.parse(question.recipe), report=report, spill=spill, memory_mb=buffer
-    )
+    assert result.dataset is not None
+    if hasattr(question, "recipe"):
+        how = versions.Made.of(recipe.parse(question.recipe))
+    else:
+        about = {"by": job.slug, "title": job.title, "result": job.key}
+        how = versions.Made(by="predicted", mark=(job.key,), about=about)
+    return versions.make(workspace, root, result.dataset, how, report=report, spill=spill, memory_mb=buffer)
 
 
 def _quality(workspace: Workspace, dataset: str) -> int | None:

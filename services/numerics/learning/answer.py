@@ -7,12 +7,11 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from pandas import DataFrame
 
 from services.analysis import Job, Result
 from services.errors import DataError, Expected, StepStopped
-from services.numerics.learning import conformal, ensembles, explain, figures, folds, guards, race, scores
+from services.numerics.learning import conformal, ensembles, explain, folds, guards, pictures, race, scores
 from services.numerics.learning.metrics import BY_TASK, HIGHER
 from services.numerics.learning.models import catalogue
 from services.numerics.learning.problem import Problem, Task, load
@@ -135,12 +134,15 @@ class _Asked:
         self, entries: Sequence[Entry], explained: Mapping[str, DataFrame] | None = None, *, whole: bool = False
     ) -> Result:
         ranked = self.ranked(entries)
-        tables: dict[str, DataFrame] = {"leaderboard": self._leaderboard(entries, ranked), "target": self._target()}
+        tables: dict[str, DataFrame] = {
+            "leaderboard": self._leaderboard(entries, ranked),
+            "target": pictures.target(self.problem),
+        }
         if self.problem.left_out:
             left = DataFrame(list(self.problem.left_out), columns=["column", "why"])
             tables["left_out"] = left.astype("str")
         if whole and ranked:
-            tables |= self._drawn(ranked)
+            tables |= pictures.pictures(self.problem, ranked)
             tables["predictions"] = self._predictions(ranked)
         tables |= explained or {}
         return Result(facts=self._facts(entries, ranked), tables=tables, notes=tuple(self._notes(entries, ranked)))
@@ -206,50 +208,6 @@ class _Asked:
         texts = dict.fromkeys(("model", "slug", "state", "reason"), "str")
         numbers = dict.fromkeys([name for name in columns if name not in texts], "float64")
         return DataFrame(columns).astype(texts | numbers)
-
-    def _target(self) -> DataFrame:
-        """What the target holds: rows by class, or by bins of one width."""
-        problem = self.problem
-        if problem.task == "classification":
-            counts = np.bincount(problem.y, minlength=len(problem.classes))
-            return DataFrame({"value": list(problem.classes), "rows": counts}).astype({"value": "str"})
-        counts, edges = np.histogram(problem.y, bins=30)
-        return DataFrame({"low": edges[:-1], "high": edges[1:], "rows": counts})
-
-    def _drawn(self, ranked: Sequence[Entry]) -> dict[str, DataFrame]:
-        """The tables that are drawn, of every model that was scored."""
-        made: dict[str, list[DataFrame]] = {}
-        for entry in ranked:
-            for name, frame in self._of(entry):
-                if len(frame):
-                    made.setdefault(name, []).append(frame.assign(model=entry.title).astype({"model": "str"}))
-        return {name: pd.concat(frames, ignore_index=True) for name, frames in made.items()}
-
-    def _of(self, entry: Entry) -> list[tuple[str, DataFrame]]:
-        problem, said = self.problem, entry.said
-        assert said is not None
-        y, predicted = problem.y[said["at"]], said["predicted"].to_numpy()
-        if problem.task == "regression":
-            return [("fitted", figures.fitted(y, predicted)), ("residuals", figures.residuals(y, predicted))]
-        classes = problem.classes
-        predicted = predicted.astype(np.int64)
-        found = [
-            ("confusion", figures.confusion(y, predicted, classes)),
-            ("per_class", figures.per_class(y, predicted, classes)),
-        ]
-        places = [int(name[1:]) for name in said.columns if name[0] in "pd" and name[1:].isdigit()]
-        letter = "p" if "p0" in said or f"p{places[0] if places else ''}" in said else "d"
-        if places:
-            ranks = said[[f"{letter}{place}" for place in places]].to_numpy()
-            found.append(("curves", figures.curves(y, ranks, classes, places)))
-        if letter == "p" and len(classes) == 2:
-            proba = said["p1"].to_numpy(dtype=np.float64)
-            found += [
-                ("calibration", figures.calibration(y, proba)),
-                ("thresholds", figures.thresholds(y, proba)),
-                ("gain", figures.gain(y, proba)),
-            ]
-        return found
 
     def _predictions(self, ranked: Sequence[Entry]) -> DataFrame:
         """Every held-out row: its number in the table (1 is the first), fold, what it is, what the models said."""

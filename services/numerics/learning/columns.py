@@ -17,6 +17,7 @@ MOST_LEVELS = 10_000  # different values of a text that are told apart; more are
 _LOT = 48  # columns that are asked for at once
 _WORDY = 40  # characters that the values of a free text have on average, or more
 _OWN = 0.95  # share of the rows with a value of their own: an identifier
+DAYS = "days"  # since 1970, with what is left of them
 _PARTS = {"year": "year", "month": "month", "weekday": "isodow", "hour": "hour"}
 
 
@@ -31,6 +32,7 @@ class Feature:
     column: str
     kind: Literal["number", "category"]
     levels: tuple[str, ...] = ()
+    part: str = ""  # of a date: days, year, month, weekday, hour
 
 
 def read(
@@ -63,15 +65,15 @@ def features_of(
         else:
             yield Feature(name=name, column=name, kind="number"), values
     elif column.is_date:
-        elapsed = values_of(session, seconds_of(column), rows) / 86_400
+        elapsed = values_of(session, _part_of(column, DAYS), rows)
         if (why := _useless(elapsed)) is not None:
             yield why
             return
-        yield Feature(name=f"{name} (days)", column=name, kind="number"), elapsed
-        for part, sql in _PARTS.items():
-            values = values_of(session, f"{sql}({quote(name)})::DOUBLE", rows)
+        yield Feature(name=f"{name} ({DAYS})", column=name, kind="number", part=DAYS), elapsed
+        for part in _PARTS:
+            values = values_of(session, _part_of(column, part), rows)
             if _useless(values) is None and (part != "hour" or column.kind == "datetime"):
-                yield Feature(name=f"{name} ({part})", column=name, kind="number"), values
+                yield Feature(name=f"{name} ({part})", column=name, kind="number", part=part), values
     else:
         yield from _texts(session, column, rows)
 
@@ -117,6 +119,17 @@ def _counts(name: str, values: np.ndarray) -> bool:
 def seconds_of(column: ColumnType) -> str:
     name = quote(column.name)
     return f"epoch({name}::TIMESTAMP)" if column.is_date else f"{name}::DOUBLE"
+
+
+def _part_of(column: ColumnType, part: str) -> str:
+    return f"{seconds_of(column)} / 86400" if part == DAYS else f"{_PARTS[part]}({quote(column.name)})::DOUBLE"
+
+
+def sql_of(feature: Feature, column: ColumnType) -> str:
+    """The feature as DuckDB reads it of a table with such a column: a number, or a category's text."""
+    if feature.part:
+        return _part_of(column, feature.part)
+    return f"{quote(column.name)}::{'DOUBLE' if feature.kind == 'number' else 'VARCHAR'}"
 
 
 def values_of(session: Session, sql: str, rows: np.ndarray) -> np.ndarray:

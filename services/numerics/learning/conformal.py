@@ -16,7 +16,24 @@ def half_width(errors: np.ndarray, coverage: float) -> float:
     `errors` are out-of-fold errors (rows,). It holds over all rows together, not for each kind of row by itself.
     It is infinite where there are too few rows for so much coverage.
     """
+    if not len(errors):
+        return math.inf
     place = math.ceil((len(errors) + 1) * coverage)
     if place > len(errors):
         return math.inf
     return float(np.partition(np.abs(errors), place - 1)[place - 1])
+
+
+def covered(errors: np.ndarray, folds: np.ndarray, coverage: float) -> float:
+    """The share of rows within the interval, each fold's as wide as the errors of the other folds say.
+
+    `errors` and `folds` are (rows,). With one fold it cannot be told, and is NaN.
+    """
+    there = np.unique(folds)
+    if len(there) < 2:
+        return math.nan
+    held = 0
+    for fold in there:
+        mine = folds == fold
+        held += int((np.abs(errors[mine]) <= half_width(errors[~mine], coverage)).sum())
+    return held / len(errors)

@@ -9,8 +9,9 @@ from pandas import DataFrame
 
 from services.numerics.learning import scores
 from services.numerics.learning.metrics import HIGHER
+from services.numerics.learning.models import Model
 from services.numerics.learning.problem import Problem
-from services.numerics.learning.race import Answer, Fitted
+from services.numerics.learning.race import Answer, Fitted, Plan, fit
 
 ROWS = 2_000  # held-out rows that are looked at
 REPEATS = 5  # times that a column is shuffled
@@ -18,6 +19,7 @@ MANY = 60  # columns, beyond which fewer rows are looked at, and each column twi
 MOST = 200  # columns that are looked at
 TOP = 6  # features that are followed
 POINTS = 16
+LINES = 40  # rows that are followed one by one
 
 
 def importance(problem: Problem, fitted: Fitted, test: np.ndarray, metric: str, *, seed: int = 0) -> DataFrame:
@@ -97,3 +99,40 @@ def _last(answer: Answer) -> np.ndarray:
         return answer.proba[:, -1]
     assert answer.decision is not None
     return (answer.decision.argmax(axis=1) == answer.decision.shape[1] - 1).astype(float)
+
+
+def ice(problem: Problem, fitted: Fitted, test: np.ndarray, columns: Sequence[str], *, seed: int = 0) -> DataFrame:
+    """What the model says of single rows along a feature, all else as it is: feature, row, at, said.
+
+    Of numbers alone; rows are held-out ones, counted from 1 in this table. Goldstein, A. et al. (2015). Peeking inside
+    the black box. Journal of Computational and Graphical Statistics 24, 44-65.
+    """
+    random = np.random.default_rng(seed)
+    some = test if len(test) <= LINES else np.sort(random.choice(test, LINES, replace=False))
+    rows: list[tuple[str, int, float, float]] = []
+    for place, feature in enumerate(problem.features):
+        known = problem.X[test, place]
+        known = known[~np.isnan(known)]
+        if feature.kind == "category" or feature.column not in columns[:3] or feature.part or not len(known):
+            continue
+        X = problem.X[some].copy()
+        for value in np.unique(np.quantile(known, np.linspace(0.02, 0.98, POINTS))):
+            X[:, place] = value
+            answer = fitted.answer(X)
+            said = answer.predicted if problem.task == "regression" else _last(answer)
+            rows += [(feature.name, row, float(value), float(each)) for row, each in enumerate(said, 1)]
+    return DataFrame(rows, columns=["feature", "row", "at", "said"]).astype({"feature": "str"})
+
+
+def at_share(plan: Plan, model: Model, share: float, metric: str) -> dict[str, float | int]:
+    """A point of the learning curve: fitted on a share of the first split's training rows, scored on both sides."""
+    train, test = plan.splits[0]
+    random = np.random.default_rng(plan.seed)
+    some = np.sort(random.permutation(train)[: max(2, round(len(train) * share))])
+    fitted = fit(plan, model, some)
+    seen = some if len(some) <= ROWS else np.sort(random.choice(some, ROWS, replace=False))
+    return {
+        "rows": len(some),
+        "held_out": _score(plan.problem, test, fitted.answer(plan.problem.X[test]), metric),
+        "seen": _score(plan.problem, seen, fitted.answer(plan.problem.X[seen]), metric),
+    }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from pandas import DataFrame
+
+from services.numerics.learning.columns import Feature
 
 CURVE = 60  # points of a curve, at most
 CLASSES = 8  # that have a curve of their own: the most frequent
@@ -14,6 +16,9 @@ THRESHOLDS = 101
 MARKS = 1_500  # rows that are drawn one by one
 GRID = 36
 HISTOGRAM = 40
+SEGMENTS = 12  # levels of a category that are told apart
+MOST_PARTED = 30  # features whose parts are told
+PREDICTED = "the prediction"
 
 
 def confusion(y: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> DataFrame:
@@ -117,6 +122,56 @@ def residuals(y: np.ndarray, predicted: np.ndarray) -> DataFrame:
         low, high = low - 0.5, high + 0.5
     counts, edges = np.histogram(np.clip(error, low, high), bins=HISTOGRAM, range=(low, high))
     return DataFrame({"low": edges[:-1], "high": edges[1:], "rows": counts})
+
+
+def quantiles(y: np.ndarray, predicted: np.ndarray) -> DataFrame:
+    """Errors beside those of a bell curve as wide as they are: normal, error; on a straight line if they are alike."""
+    from scipy.special import ndtri
+
+    error = np.sort(y - predicted)
+    share = (np.arange(1, CURVE + 1) - 0.5) / CURVE
+    return DataFrame({"normal": ndtri(share) * error.std() + error.mean(), "error": np.quantile(error, share)})
+
+
+def segments(
+    features: Sequence[Feature], X: np.ndarray, error: np.ndarray, predicted: np.ndarray | None = None
+) -> DataFrame:
+    """How far off it is in parts of the rows: feature, segment, at, rows, error, low, middle, high.
+
+    A number is parted into up to ten bins of as many rows, a category by its most frequent levels. `error` (rows,) is
+    actual − predicted, or 1 where the class is wrong: told are its mean size, quartiles and median. `predicted` comes
+    first, as if it were a feature.
+    """
+    parts: list[tuple[str, np.ndarray, tuple[str, ...]]] = []
+    if predicted is not None:
+        parts.append((PREDICTED, predicted, ()))
+    parts += [(each.name, X[:, place], each.levels) for place, each in enumerate(features[:MOST_PARTED])]
+    rows = []
+    for name, values, levels in parts:
+        for segment, at, mine in _parted(values, levels):
+            low, middle, high = np.quantile(error[mine], [0.25, 0.5, 0.75])
+            size = float(np.abs(error[mine]).mean())
+            rows.append((name, segment, at, int(mine.sum()), size, float(low), float(middle), float(high)))
+    made = DataFrame(rows, columns=["feature", "segment", "at", "rows", "error", "low", "middle", "high"])
+    return made.astype({"feature": "str", "segment": "str", "at": "float64"})
+
+
+def _parted(values: np.ndarray, levels: Sequence[str]) -> Iterator[tuple[str, float | None, np.ndarray]]:
+    known = ~np.isnan(values)
+    if levels:
+        for code, level in enumerate(levels[:SEGMENTS]):
+            if (mine := values == code).any():
+                yield level, None, mine
+    elif known.any():
+        edges = np.unique(np.quantile(values[known], np.linspace(0, 1, BINS + 1)))
+        place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, max(len(edges) - 2, 0))
+        for each in np.unique(place[known]):
+            mine = known & (place == each)
+            low, high = values[mine].min(), values[mine].max()
+            told = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+            yield told, float(values[mine].mean(dtype=np.float64)), mine
+    if not known.all():
+        yield "missing", None, ~known
 
 
 def _joined(frames: list[DataFrame], columns: list[str]) -> DataFrame:

@@ -33,25 +33,28 @@ def splits(
         StratifiedShuffleSplit,
     )
 
-    y, is_classes = problem.y, problem.task == "classification"
-    folds = min(folds, len(y) // 2)
-    # A class of one row cannot be on both sides, nor classes smaller than the folds in each: they keep no shares.
-    counts = np.bincount(y)[np.unique(y)] if is_classes else np.zeros(1)
-    strata = is_classes and counts.min() >= 2 and counts.max() >= folds
+    y = problem.y
+    is_stratified, folds = strata(problem, folds)
     match scheme:
         case "forward":
-            return _forward(problem, folds)
+            if problem.time is None:
+                raise ParamError("Time: choose the column that says when.", field="time")
+            if not (ahead := forward(problem.time, folds)):
+                raise DataError("Too few different moments to test forward in time. Test by folds instead.")
+            return ahead
         case "grouped":
             if problem.group is None:
                 raise ParamError("Group: choose the column whose groups are kept together.", field="group")
             if len(np.unique(problem.group)) < folds:
                 raise DataError(f"There are fewer groups than {folds} folds. Choose fewer folds, or another group.")
-            made: Any = StratifiedGroupKFold(folds, shuffle=True, random_state=seed) if strata else GroupKFold(folds)
+            made: Any = (
+                StratifiedGroupKFold(folds, shuffle=True, random_state=seed) if is_stratified else GroupKFold(folds)
+            )
             return list(made.split(y, y, problem.group))
         case "holdout":
-            one = StratifiedShuffleSplit if strata else ShuffleSplit
+            one = StratifiedShuffleSplit if is_stratified else ShuffleSplit
             return list(one(n_splits=1, test_size=HELD_OUT, random_state=seed).split(y, y))
-    several = RepeatedStratifiedKFold if strata else RepeatedKFold
+    several = RepeatedStratifiedKFold if is_stratified else RepeatedKFold
     return list(_quietly(several(n_splits=folds, n_repeats=repeats, random_state=seed), y))
 
 
@@ -64,20 +67,26 @@ def _quietly(made: Any, y: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         return list(made.split(y, y))
 
 
-def _forward(problem: Problem, folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def strata(problem: Problem, folds: int) -> tuple[bool, int]:
+    """Whether classes keep their shares in every fold, and how many folds there can be."""
+    folds = min(folds, len(problem.y) // 2)
+    if problem.task != "classification":
+        return False, folds
+    # A class of one row cannot be on both sides, nor classes smaller than the folds in each: they keep no shares.
+    counts = np.bincount(problem.y)[np.unique(problem.y)]
+    return bool(counts.min() >= 2 and counts.max() >= folds), folds
+
+
+def forward(time: np.ndarray, folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Train on everything before, test on the next stretch: rows of one moment stay on one side."""
-    if problem.time is None:
-        raise ParamError("Time: choose the column that says when.", field="time")
-    known = np.flatnonzero(np.isfinite(problem.time))
-    order = known[np.argsort(problem.time[known], kind="stable")]
-    moments = problem.time[order]
+    known = np.flatnonzero(np.isfinite(time))
+    order = known[np.argsort(time[known], kind="stable")]
+    moments = time[order]
     edges = [int(np.searchsorted(moments, moments[round(len(order) * k / (folds + 1))])) for k in range(1, folds + 1)]
     made = []
     for start, stop in zip(edges, [*edges[1:], len(order)], strict=True):
         if start and stop > start:
             made.append((np.sort(order[:start]), np.sort(order[start:stop])))
-    if not made:
-        raise DataError("Too few different moments to test forward in time. Test by folds instead.")
     return made
 
 

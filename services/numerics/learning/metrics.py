@@ -44,3 +44,4 @@ REGRESSION = (
 )  # fmt: skip
 BY_TASK = {"classification": CLASSIFICATION, "regression": REGRESSION}
 HIGHER = {metric.slug: metric.higher for metrics in BY_TASK.values() for metric in metrics}
+METRIC = {metric.slug: metric for metrics in BY_TASK.values() for metric in metrics}

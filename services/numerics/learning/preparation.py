@@ -31,7 +31,7 @@ def preparation(features: Sequence[Feature], prepared: Prepared, task: Task) -> 
     from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, TargetEncoder
 
     if prepared == "native":
-        return FunctionTransformer(None)
+        return FunctionTransformer(None, feature_names_out="one-to-one")
     numbers = [place for place, each in enumerate(features) if each.kind == "number"]
     few = [place for place, each in enumerate(features) if each.kind == "category" and len(each.levels) <= MOST_WIDE]
     many = [place for place, each in enumerate(features) if each.kind == "category" and len(each.levels) > MOST_WIDE]
@@ -44,7 +44,7 @@ def preparation(features: Sequence[Feature], prepared: Prepared, task: Task) -> 
         sparse_output=False,
     )  # fmt: skip
     means = TargetEncoder(target_type="continuous" if task == "regression" else "auto", random_state=0)
-    lean = FunctionTransformer(_lean)
+    lean = FunctionTransformer(np.asarray, kw_args={"dtype": "float32"}, feature_names_out="one-to-one")
     made = ColumnTransformer(
         [
             ("numbers", median, numbers),
@@ -56,7 +56,3 @@ def preparation(features: Sequence[Feature], prepared: Prepared, task: Task) -> 
     if prepared == "scaled":
         steps.append(("scale", StandardScaler(copy=False)))
     return Pipeline(steps)
-
-
-def _lean(X: np.ndarray) -> np.ndarray:
-    return np.asarray(X, dtype=np.float32)

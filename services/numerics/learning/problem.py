@@ -38,6 +38,7 @@ class Problem:
     weight: np.ndarray | None = None
     group: np.ndarray | None = None
     time: np.ndarray | None = None
+    time_column: ColumnType | None = None
     left_out: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -97,6 +98,7 @@ def load(
             weight=None if weight is None else values_of(session, quote(weight), rows),
             group=None if group is None else codes_of(session, group, rows)[0],
             time=None if time is None else values_of(session, seconds_of(table.schema[time]), rows),
+            time_column=None if time is None else table.schema[time],
         )  # fmt: skip
 
 
@@ -111,7 +113,7 @@ def _rows(
     notes: list[str],
 ) -> np.ndarray:
     """The places of the rows that count, in the table's order; a sample keeps the share of each class."""
-    known = _is_known(table.schema[target])
+    known = is_known(table.schema[target])
     test = known + (f" AND {quote(weight)} > 0" if weight else "")
     source = f"SELECT row_number() OVER () - 1 AS place, {known} AS known, {test} AS kept FROM rows"
     found = session.arrays(f"SELECT place, known FROM ({source}) WHERE kept ORDER BY place")
@@ -139,7 +141,8 @@ def _rows_have(count: int) -> str:
     return f"{count:,} {'row has' if count == 1 else 'rows have'}"
 
 
-def _is_known(column: ColumnType) -> str:
+def is_known(column: ColumnType) -> str:
+    """The test in SQL that a target has a value to learn from."""
     name = quote(column.name)
     return f"({name} IS NOT NULL AND isfinite({name}::DOUBLE))" if column.is_number else f"({name} IS NOT NULL)"
 

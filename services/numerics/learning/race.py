@@ -217,11 +217,11 @@ def fit(plan: Plan, model: Model, train: np.ndarray) -> Fitted:
         Z = prepare.fit_transform(X, y)
         del X
         if problem.task == "classification" and plan.imbalance in {"over", "under", "smote"}:
-            Z, y, weight = resampling.resample(Z, y, weight, plan.imbalance, plan.seed, codes=model.prepared in _CODED)
+            Z, y, weight = resampling.resample(Z, y, weight, plan.imbalance, plan.seed, codes=model.prepared in CODED)
         labels = np.unique(y) if problem.task == "classification" else np.empty(0)
         if len(labels):  # without gaps: a class may have no row here, and not every library takes that
             y = np.searchsorted(labels, y)
-        made = estimator(model, problem.task, replace(plan.making, rows=len(y)))
+        made = estimator(model, problem.task, making_of(plan, model, train))
         if hasattr(made, "n_neighbors"):
             made.n_neighbors = min(made.n_neighbors, len(y))
         given = {} if weight is None or not model.takes_weights else {"sample_weight": weight}
@@ -231,7 +231,12 @@ def fit(plan: Plan, model: Model, train: np.ndarray) -> Fitted:
     )  # fmt: skip
 
 
-_CODED = frozenset({"codes", "native"})
+def making_of(plan: Plan, model: Model, train: np.ndarray) -> Making:
+    """What `model` is made with, to be fitted on the rows `train`, or on as many of them as it takes."""
+    return replace(plan.making, rows=len(train) if model.most_rows is None else min(len(train), model.most_rows))
+
+
+CODED = frozenset({"codes", "native"})  # preparations in which a category stays one column
 
 
 def _scored(problem: Problem, test: np.ndarray, answer: Answer) -> dict[str, float]:

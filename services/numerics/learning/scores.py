@@ -52,10 +52,10 @@ def classification_scores(
             )
         if proba is not None:
             made["log_loss"] = sk.log_loss(y, proba, labels=np.arange(classes), **given)
-            hit = np.zeros_like(proba)
-            hit[np.arange(len(y)), y] = 1
-            squared = ((proba - hit) ** 2).sum(axis=1)
-            made["brier"] = np.average(squared[:] if classes > 2 else squared / 2, weights=weight)
+            wrong = proba.astype(np.float64)
+            wrong[np.arange(len(y)), y] -= 1
+            squared = (wrong**2).sum(axis=1)
+            made["brier"] = np.average(squared if classes > 2 else squared / 2, weights=weight)
     return {name: float(value) for name, value in made.items() if math.isfinite(value)}
 
 

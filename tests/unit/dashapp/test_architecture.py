@@ -33,7 +33,7 @@ HEAVY = (
 # Ours are plain dicts; Dash's own dcc.Graph imports these, so that they are loaded is not for us to say.
 FIGURES = ("plotly.graph_objects", "plotly.graph_objs")
 MATHEMATICS = ROOT / "services" / "numerics"
-LIGHT = {"__init__", "question", "metrics"}  # of it, what the web process knows too
+LIGHT = {"__init__", "question", "metrics", "spaces"}  # of it, what the web process knows too
 SOURCES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
 
 every = pytest.mark.parametrize("source", SOURCES, ids=[str(path.relative_to(ROOT)) for path in SOURCES])

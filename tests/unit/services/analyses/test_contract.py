@@ -36,6 +36,8 @@ SLUGS = [
     "topics",
     "cohort",
     "forecast_arena",
+    "model",
+    "tuning",
 ]
 
 every = pytest.mark.parametrize("slug", sorted(find_all()))

@@ -86,7 +86,7 @@ def _made(workspace: Workspace, root: str, steps: list[dict[str, Any]], folder: 
     cleaned = apply(table, asked, _running(table, folder, []))
     assert cleaned.table is not None
     return versions.make(
-        workspace, root, cleaned.table, asked, report=lambda *_: None, spill=folder, memory_mb=160
+        workspace, root, cleaned.table, versions.Made.of(asked), report=lambda *_: None, spill=folder, memory_mb=160
     )  # fmt: skip
 
 
