@@ -29,6 +29,7 @@ from services.jobs.record import Record
 from services.preflight import Forecast
 from services.results import StoredResult
 from services.samples import SAMPLES, Sample
+from services.schema import Schema
 from services.workspace import new_id
 
 forms: dict[str, Callable[..., tuple[list[Component], list[Component]]]] = {}  # of pages that bring their own
@@ -84,6 +85,9 @@ def page(
     if followed is not None and followed.state != "done":
         values = dict(followed.params)
         control |= {"job": followed.id} if run else {}
+    if "ask" in more and not result and not run:
+        values |= _given(analysis, more["ask"])
+        stored = so_far = None
     try:
         figures = datasets.profile(here, known["id"])
     except NotFound:
@@ -102,7 +106,26 @@ def page(
         own,
         getattr(places.found()[slug], "FORM", "Question"),
         analysis_page.of_older(slug, known, later) if later else None,
+        _others(analysis, known),
     )
+
+
+def _others(analysis: Analysis[Any], known: dict[str, Any]) -> dict[str, tuple[str, Schema]]:
+    """The visitor's other tables, where the analysis asks for one."""
+    if not any(isinstance(each.kind, params.Dataset) for each in params.fields(analysis.params)):
+        return {}
+    every = [each for each in datasets.each(workspace()) if each["id"] != known["id"]]
+    return {each["id"]: (each["name"], datasets.schema(each)) for each in every}
+
+
+def _given(analysis: Analysis[Any], text: str) -> dict[str, Any]:
+    """The answers that an address fills in: shown in the form, and checked like any others when it is run."""
+    try:
+        given = json.loads(text)
+    except ValueError:
+        return {}
+    names = {each.name for each in params.fields(analysis.params)}
+    return {name: value for name, value in given.items() if name in names} if isinstance(given, dict) else {}
 
 
 def _samples(slug: str) -> list[Sample]:

@@ -1,21 +1,23 @@
-"""One model of a comparison at a time."""
+"""One model of a comparison at a time; the parts of the rows in which it errs; one row, explained."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from dash import MATCH, Dash, Input, Output, State, ctx
+from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx
 from dash.exceptions import PreventUpdate
 
 from callbacks.house import workspace
 from callbacks.intake import look
-from layouts import ids, learning, theme
+from layouts import ids, learning, one_model, reasons, theme
 from services import results
 from services.errors import Expected
+from services.results import StoredResult
 
 
 def register(app: Dash) -> None:
-    """Draw the model that is chosen."""
+    """Draw the model, the segments and the row that are chosen, and follow the threshold."""
 
     @app.callback(
         Output(ids.learnt_view(MATCH), "children"),
@@ -25,9 +27,52 @@ def register(app: Dash) -> None:
     )
     def one(model: str | None, chosen: str | None) -> Any:
         """What one model said of the rows that it had not seen."""
-        try:
-            stored = results.find(workspace(), ctx.triggered_id["result"])
-            with theme.drawn_in(chosen or look()):
-                return learning.of_model(stored.about["slug"], stored, model or "")
-        except (Expected, FileNotFoundError):
-            raise PreventUpdate from None
+        return _drawn(chosen, lambda stored: learning.of_model(stored.about["slug"], stored, model or ""))
+
+    @app.callback(
+        Output(ids.parted_view(MATCH, MATCH), "children"),
+        Input(ids.parted(MATCH, MATCH), "value"),
+        State(ids.THEME, "data"),
+        prevent_initial_call=True,
+    )
+    def along(feature: str | None, chosen: str | None) -> Any:
+        """How far off a model is along a feature."""
+        model = ctx.triggered_id["model"]
+
+        def draw(stored: StoredResult) -> Any:
+            rows = one_model.segments_of(stored, model)
+            task = stored.facts.get("task") or stored.about["slug"]
+            return one_model.segment(str(task), rows, feature or "")
+
+        return _drawn(chosen, draw)
+
+    @app.callback(
+        Output(ids.explained_view(MATCH), "children"),
+        Input(ids.explained(MATCH), "value"),
+        State(ids.THEME, "data"),
+        prevent_initial_call=True,
+    )
+    def row(number: str | None, chosen: str | None) -> Any:
+        """What each column adds to what is said of a row."""
+        if not str(number or "").isdecimal():
+            raise PreventUpdate
+        return _drawn(chosen, lambda stored: reasons.of_row(stored, int(str(number))))
+
+    app.clientside_callback(
+        ClientsideFunction("learning", "cut"),
+        Output(ids.cut_part(MATCH, MATCH, ALL), "children"),
+        Output(ids.cut_curve(MATCH, MATCH, ALL), "figure"),
+        Input(ids.cut(MATCH, MATCH), "value"),
+        State(ids.cut_table(MATCH, MATCH), "data"),
+        State(ids.cut_curve(MATCH, MATCH, ALL), "figure"),
+    )
+
+
+def _drawn(chosen: str | None, draw: Callable[[StoredResult], Any]) -> Any:
+    """What `draw` makes of the result that the triggering control belongs to, in the look that was chosen."""
+    try:
+        stored = results.find(workspace(), ctx.triggered_id["result"])
+        with theme.drawn_in(chosen or look()):
+            return draw(stored)
+    except (Expected, FileNotFoundError):
+        raise PreventUpdate from None

@@ -29,13 +29,14 @@ def page(
     own: tuple[Sequence[Component], Sequence[Component]] | None = None,
     title: str = "Question",
     strip: Component | None = None,
+    others: Mapping[str, tuple[str, Schema]] | None = None,
 ) -> html.Div:
     """Lay out the page; `before` stands where the answer will, until there is one.
 
     `own` is a form of the page's own, and what stands above the answer; `title` names the form; `strip` is what
-    must be known of the table first.
+    must be known of the table first; `others` are the tables that may be chosen beside it, by id.
     """
-    form, above = own or (question.form(fields(analysis.params), schema, values), ())
+    form, above = own or (question.form(fields(analysis.params), schema, values, others=others), ())
     asked = html.Div(list(form), id=ids.FORM)
     return blocks.page(
         blocks.header(analysis.title, analysis.summary, [html.Div(id=ids.EXPORT, className="actions")]),

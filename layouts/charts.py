@@ -421,6 +421,16 @@ def lines(
     return {"data": traces + more_traces, "layout": layout}
 
 
+def pointed(figure: Figure) -> Figure:
+    """The figure with one more mark, its last trace, which is moved in the browser."""
+    colours = theme.palette()
+    mark = {
+        "type": "scatter", "mode": "markers", "x": [], "y": [], "hoverinfo": "skip",
+        "marker": {"size": 11, "color": "rgba(0,0,0,0)", "line": {"width": 3, "color": colours.accent}},
+    }  # fmt: skip
+    return {**figure, "data": [*figure["data"], mark]}
+
+
 def forecast(
     past_x: Sequence[Any],
     past_y: Sequence[Number],

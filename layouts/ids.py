@@ -334,6 +334,46 @@ def learnt_view(result: Any) -> dict[str, Any]:
     return {"type": "learnt-view", "result": result}
 
 
+def cut(result: Any, model: Any) -> dict[str, Any]:
+    """Slider: from which probability on a row is said to be of the second class."""
+    return {"type": "cut", "result": result, "model": model}
+
+
+def cut_table(result: Any, model: Any) -> dict[str, Any]:
+    """Store: the rows that are rightly and wrongly said to be of it, at each threshold."""
+    return {"type": "cut-table", "result": result, "model": model}
+
+
+def cut_part(result: Any, model: Any, part: Any) -> dict[str, Any]:
+    """A figure that follows from the threshold."""
+    return {"type": "cut-part", "result": result, "model": model, "part": part}
+
+
+def cut_curve(result: Any, model: Any, kind: Any) -> dict[str, Any]:
+    """A curve that says where the threshold is."""
+    return {"type": "cut-curve", "result": result, "model": model, "kind": kind}
+
+
+def parted(result: Any, model: Any) -> dict[str, Any]:
+    """What chooses the feature along which errors are told."""
+    return {"type": "parted", "result": result, "model": model}
+
+
+def parted_view(result: Any, model: Any) -> dict[str, Any]:
+    """Div: the errors along it."""
+    return {"type": "parted-view", "result": result, "model": model}
+
+
+def explained(result: Any) -> dict[str, Any]:
+    """What chooses the row that is explained."""
+    return {"type": "explained-row", "result": result}
+
+
+def explained_view(result: Any) -> dict[str, Any]:
+    """Div: what each column adds to what is said of it."""
+    return {"type": "explained-view", "result": result}
+
+
 # Links to a workspace.
 def shared(at: Any = "settings") -> dict[str, Any]:
     """Div: the links there are, and the one made just now; it is there only on Settings, hence `at`, to be ALL."""

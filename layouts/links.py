@@ -16,6 +16,12 @@ def rows(dataset: str, where: Mapping[str, Any] | None = None, **more: str) -> s
     return f"/explore?{urlencode(asked)}"
 
 
+def asked(slug: str, dataset: str, values: Mapping[str, Any]) -> str:
+    """Where an analysis is asked with `values` filled in, which a person may still change."""
+    said = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    return f"/{slug}?{urlencode({'dataset': dataset, 'ask': said})}"
+
+
 def cleaning(dataset: str, remedy: Mapping[str, Any]) -> str:
     """Where an alert is mended: the step of the cleaning recipe, filled in."""
     said = json.dumps(remedy, ensure_ascii=False, separators=(",", ":"), default=str)

@@ -7,19 +7,22 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from pandas import DataFrame
 
 from services.analysis import Job, Result
 from services.errors import DataError, Expected, StepStopped
 from services.numerics.learning import conformal, ensembles, explain, folds, guards, pictures, race, scores
+from services.numerics.learning.ensembles import BASELINES
 from services.numerics.learning.metrics import BY_TASK, HIGHER
-from services.numerics.learning.models import catalogue
+from services.numerics.learning.models import Model, catalogue
 from services.numerics.learning.problem import Problem, Task, load
 from services.numerics.learning.question import JOINED, LearningParams
 from services.numerics.learning.race import Entry, Plan
 from services.table import Table
 
 _COVERED = (0.8, 0.95)
+EXPLAINED = 3  # of the best models is told what they look at
 
 
 def compared(
@@ -42,8 +45,8 @@ def compared(
     ParamError
         A column cannot be what it was chosen for.
     """
-    total = len(wanted) + 2
-    job.report(0, total * params.folds, "Reading the columns")
+    joined = [how for how in JOINED if how in wanted]
+    job.report(0, len(wanted) * params.folds, "Reading the columns")
     problem = load(
         table, task, target, features=params.features, weight=params.weight, group=params.group, time=params.time,
         sample_rows=params.sample_rows, seed=params.seed,
@@ -57,13 +60,14 @@ def compared(
         imbalance=imbalance,
         seconds=params.seconds,
         seed=params.seed,
+        more=len(joined) + EXPLAINED,
     )  # fmt: skip
     told = job.keep("Looking for leaks", lambda: {"notes": guards.guards(problem, seed=params.seed)})["notes"]
     asked = _Asked(problem, plan, params, metric, wanted, [*problem.notes, *told])
     entries = race.race(plan, job, lambda so_far: job.show(asked.result(so_far)))
-    for how in JOINED:
-        if how in wanted:
-            entries.append(_joined(asked, how, entries, job))
+    for place, how in enumerate(joined):
+        job.report(asked.steps - plan.more + place, asked.steps, JOINED[how])
+        entries.append(_joined(asked, how, entries, job))
     if not any(entry.is_done for entry in entries):
         raise DataError(f"No model came to an end. The first said: {entries[0].reason or 'nothing'}.")
     explained = _explained(asked, entries, job)
@@ -85,25 +89,31 @@ def _joined(asked: _Asked, how: str, entries: Sequence[Entry], job: Job) -> Entr
 
 
 def _explained(asked: _Asked, entries: Sequence[Entry], job: Job) -> dict[str, DataFrame]:
-    """What the best single model looks at, fitted once more on the first training rows."""
-    best = next((entry for entry in asked.ranked(entries) if entry.slug not in JOINED), None)
-    if best is None or best.slug.startswith("baseline"):
-        return {}
-    model = next(model for model in asked.plan.models if model.slug == best.slug)
+    """What the best single models look at, each fitted once more on the first training rows."""
+    single = [entry for entry in asked.ranked(entries) if entry.slug not in {*JOINED, *BASELINES}]
+    found: dict[str, list[DataFrame]] = {}
+    for place, entry in enumerate(single[:EXPLAINED]):
+        model = next(model for model in asked.plan.models if model.slug == entry.slug)
+        job.report(asked.steps - EXPLAINED + place, asked.steps, f"What {entry.title} looks at")
+        try:
+            made = job.keep(
+                f"What {entry.title} looks at", partial(_looked, asked, model), seconds=asked.params.seconds
+            )
+        except StepStopped:
+            continue
+        for name, frame in made.items():
+            found.setdefault(name, []).append(frame)
+    return {name: pd.concat(frames, ignore_index=True) for name, frames in found.items()}
+
+
+def _looked(asked: _Asked, model: Model) -> dict[str, DataFrame]:
     train, test = asked.plan.splits[0]
-
-    def make() -> dict[str, DataFrame]:
-        fitted = race.fit(asked.plan, model, train)
-        seed = asked.params.seed
-        found = explain.importance(asked.problem, fitted, test, asked.metric, seed=seed)
-        top = found["feature"].head(explain.TOP).tolist()
-        along = explain.partial(asked.problem, fitted, test, top, seed=seed)
-        return {"importance": found.assign(model=best.title), "partial": along.assign(model=best.title)}
-
-    try:
-        return job.keep(f"What {best.title} looks at", make, seconds=asked.params.seconds)
-    except StepStopped:
-        return {}
+    fitted, seed = race.fit(asked.plan, model, train), asked.params.seed
+    found = explain.importance(asked.problem, fitted, test, asked.metric, seed=seed)
+    top = found["feature"].head(explain.TOP).tolist()
+    along = explain.partial(asked.problem, fitted, test, top, seed=seed)
+    return {name: frame.assign(model=model.title).astype({"model": "str"})
+            for name, frame in (("importance", found), ("partial", along)) if len(frame)}  # fmt: skip
 
 
 class _Asked:
@@ -121,6 +131,10 @@ class _Asked:
         self.problem, self.plan, self.params = problem, plan, params
         self.metric, self.wanted, self.notes = metric, wanted, notes
         self._share = folds.tested_per_trained(list(plan.splits))
+
+    @property
+    def steps(self) -> int:
+        return len(self.plan.models) * len(self.plan.splits) + self.plan.more
 
     def ranked(self, entries: Sequence[Entry]) -> list[Entry]:
         """Those that have a score, the best first."""
@@ -173,8 +187,7 @@ class _Asked:
         elif best is not None and best.said is not None:
             error = problem.y[best.said["at"]] - best.said["predicted"].to_numpy()
             for coverage in _COVERED:
-                width = conformal.half_width(error, coverage)
-                facts[f"interval_{coverage * 100:.0f}"] = width if np.isfinite(width) else None
+                facts |= conformal.facts(error, best.said["fold"].to_numpy(), coverage)
         return facts
 
     def _p(self, best: Entry | None, other: Entry) -> float:

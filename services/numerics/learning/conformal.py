@@ -37,3 +37,9 @@ def covered(errors: np.ndarray, folds: np.ndarray, coverage: float) -> float:
         mine = folds == fold
         held += int((np.abs(errors[mine]) <= half_width(errors[~mine], coverage)).sum())
     return held / len(errors)
+
+
+def facts(errors: np.ndarray, folds: np.ndarray, coverage: float) -> dict[str, float | None]:
+    """interval_80, how far an interval reaches, and covered_80, the share it held; None where it cannot be told."""
+    found = {"interval": half_width(errors, coverage), "covered": covered(errors, folds, coverage)}
+    return {f"{name}_{coverage * 100:.0f}": value if math.isfinite(value) else None for name, value in found.items()}

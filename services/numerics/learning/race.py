@@ -44,6 +44,7 @@ class Plan:
     seconds: float | None = None  # a model may take at most
     seed: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)  # of the one model that is compared
+    more: int = 0  # steps that come after the last model
 
     @property
     def making(self) -> Making:
@@ -121,7 +122,7 @@ def _fitted(plan: Plan, model: Model, place: int, job: Job) -> tuple[dict[str, A
     said: list[DataFrame] = []
     spent = {"fit_seconds": 0.0, "predict_seconds": 0.0}
     fitted_on = None
-    total = len(plan.models) * len(plan.splits)
+    total = len(plan.models) * len(plan.splits) + plan.more
     for fold, (train, test) in enumerate(plan.splits):
         job.report(place * len(plan.splits) + fold, total, f"{model.title}, fold {fold + 1}")
         began = time.perf_counter()

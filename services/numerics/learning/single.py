@@ -66,6 +66,7 @@ def used(table: Table, params: ModelParams, job: Job) -> Result:
     plan = Plan(
         problem=problem, models=[model], splits=splits, seed=params.seed, seconds=params.seconds,
         imbalance=params.imbalance if task == "classification" else "none",
+        more=3 + len(SHARES) * params.curve + (0 if other is None else -(-other.rows.rows // applied.ROWS)),
         settings=settings_of(task, model.slug, params.settings),
     )  # fmt: skip
     asked = _Asked(table=table, params=params, plan=plan, model=model, metric=metric, other=other, job=job)
@@ -197,12 +198,9 @@ class _Asked:
             dataset_of=None if self.other is None else self.other.dataset,
         )  # fmt: skip
 
-    # Progress: the folds, then four steps, the learning curve's points, and the rows that are asked, in lots.
-
     def _steps(self) -> dict[str, int]:
-        lots = 0 if self.other is None else -(-self.other.rows.rows // applied.ROWS)
-        more = 3 + len(SHARES) * self.params.curve + lots
-        return {"done": len(self.plan.splits), "total": len(self.plan.splits) + more}
+        """Of the progress: how many are done once the folds are, and how many there are."""
+        return {"done": len(self.plan.splits), "total": len(self.plan.splits) + self.plan.more}
 
     def _report(self, steps: dict[str, int], label: str) -> None:
         self.job.report(min(steps["done"], steps["total"]), steps["total"], label)
@@ -248,10 +246,7 @@ class _Asked:
         else:
             error = problem.y[entry.said["at"]] - entry.said["predicted"].to_numpy()
             for coverage in (0.8, 0.95):
-                width = conformal.half_width(error, coverage)
-                share = conformal.covered(error, entry.said["fold"].to_numpy(), coverage)
-                facts[f"interval_{coverage * 100:.0f}"] = width if np.isfinite(width) else None
-                facts[f"covered_{coverage * 100:.0f}"] = share if np.isfinite(share) else None
+                facts |= conformal.facts(error, entry.said["fold"].to_numpy(), coverage)
         return facts
 
     def _scores(self, entry: Entry, threshold: float | None) -> dict[str, DataFrame]:
