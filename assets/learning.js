@@ -10,7 +10,12 @@ window.dash_clientside.learning = {
         const [tp, fp, tn, fn] = ["tp", "fp", "tn", "fn"].map((name) => table[name][at]);
         const share = (of, whole) => (whole > 0 ? of / whole : null);
         const f1 = (hit, one, two) => share(2 * hit, 2 * hit + one + two);
-        const percent = (part) => (part === null ? "–" : `${(100 * part).toFixed(1)}\u2009%`);
+        const percent = (part) => {
+            if (part === null) {
+                return "–";
+            }
+            return `${part === 0 || part === 1 ? 100 * part : (100 * part).toFixed(1)}\u2009%`;
+        };
         const score = (part) => (part === null ? "–" : part.toFixed(3));
         const count = (number) => number.toLocaleString("en");
         const [found, spared] = [share(tp, tp + fn), share(tn, tn + fp)];
@@ -21,6 +26,7 @@ window.dash_clientside.learning = {
             "tn-share": percent(spared), "fp-share": percent(share(fp, tn + fp)),
             "precision-yes": score(share(tp, tp + fp)), "recall-yes": score(found), "f1-yes": score(f1(tp, fp, fn)),
             "precision-no": score(share(tn, tn + fn)), "recall-no": score(spared), "f1-no": score(f1(tn, fn, fp)),
+            at: (at / 100).toFixed(2),
             accuracy: score(share(tp + tn, all)),
             balanced: score(found === null || spared === null ? null : (found + spared) / 2),
             said: percent(share(tp + fp, all)),

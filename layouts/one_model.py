@@ -93,11 +93,21 @@ def _cut(rows: Sequence[Row], classes: Sequence[str], key: str, model: str) -> C
         for side, name in (("no", no), ("yes", yes))
     ]
     slider = dcc.Slider(
-        0, 1, 0.01, value=HALF, id=ids.cut(key, model), updatemode="drag",
+        0, 1, 0.01, value=HALF, id=ids.cut(key, model), updatemode="drag", allow_direct_input=False,
         marks={at / 4: f"{at / 4:g}" for at in range(5)},
     )  # fmt: skip
     over = html.P(
-        ["Accuracy ", part("accuracy"), ", balanced ", part("balanced"), "; ", part("said"), f" said to be {yes}."],
+        [
+            "From ",
+            part("at"),
+            " on: accuracy ",
+            part("accuracy"),
+            ", balanced ",
+            part("balanced"),
+            "; ",
+            part("said"),
+            f" said to be {yes}.",
+        ],
         className="fine",
     )
     return html.Div(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MODELS = {slug: title for slug, title in (CLASSIFIERS | REGRESSORS).items() if not slug.startswith("baseline")}
 METRICS = {metric.slug: metric.title for metrics in BY_TASK.values() for metric in metrics}
+TASKS = {"auto": "What its values say", "classification": "A class", "regression": "A number"}
 CUTS = {
     "half": "One half",
     "best": "Where the measure is best on held-out rows",
@@ -32,13 +33,7 @@ CUTS = {
 @dataclass(frozen=True, kw_only=True)
 class _Target:
     target: Annotated[str, Column("Target", role="target", help="What is to be told of each row.")]
-    task: Annotated[
-        str,
-        Choice(
-            "It is",
-            {"auto": "What its values say", "classification": "A class", "regression": "A number"},
-        ),
-    ] = "auto"
+    task: Annotated[str, Choice("It is", TASKS)] = "auto"
     model: Annotated[str, Choice("Model", MODELS)] = "lightgbm"
     apply_to: Annotated[
         str | None,

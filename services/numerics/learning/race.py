@@ -132,7 +132,7 @@ def _fitted(plan: Plan, model: Model, place: int, job: Job) -> tuple[dict[str, A
         began = time.perf_counter()
         answer = fitted.answer(problem.X[test])
         spent["predict_seconds"] += time.perf_counter() - began
-        folds.append(_scored(problem, test, answer))
+        folds.append(scored(problem, test, answer))
         if fold < rounds:
             said.append(_said(problem, test, fold, answer))
         del fitted, answer
@@ -240,7 +240,8 @@ def making_of(plan: Plan, model: Model, train: np.ndarray) -> Making:
 CODED = frozenset({"codes", "native"})  # preparations in which a category stays one column
 
 
-def _scored(problem: Problem, test: np.ndarray, answer: Answer) -> dict[str, float]:
+def scored(problem: Problem, test: np.ndarray, answer: Answer) -> dict[str, float]:
+    """Every figure of what was said of the rows `test`."""
     y, weight = problem.y[test], None if problem.weight is None else problem.weight[test]
     if problem.task == "regression":
         return scores.regression_scores(y, answer.predicted, weight)

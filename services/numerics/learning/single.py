@@ -33,6 +33,7 @@ from services.numerics.learning.models import Model, catalogue
 from services.numerics.learning.problem import Problem, Task, is_known, load
 from services.numerics.learning.question import CLASSIFIERS, REGRESSORS
 from services.numerics.learning.race import Entry, Fitted, Plan
+from services.numerics.learning.spaces import checked
 from services.table import Columns, Spilled, Table, titled
 
 if TYPE_CHECKING:
@@ -54,9 +55,8 @@ def used(table: Table, params: ModelParams, job: Job) -> Result:
         A column cannot be what it was chosen for; the other table lacks columns.
     """
     job.report(0, 10, "Reading the columns")
-    task = task_of(table, params)
-    model = _model(task, params.model)
-    metric = _metric(task, params.metric)
+    task = task_of(table, params.target, params.task)
+    model, metric = model_for(task, params.model), metric_for(task, params.metric)
     problem = load(
         table, task, params.target, features=params.features, weight=params.weight, group=params.group,
         time=params.time, sample_rows=params.sample_rows, seed=params.seed,
@@ -67,35 +67,33 @@ def used(table: Table, params: ModelParams, job: Job) -> Result:
         problem=problem, models=[model], splits=splits, seed=params.seed, seconds=params.seconds,
         imbalance=params.imbalance if task == "classification" else "none",
         more=3 + len(SHARES) * params.curve + (0 if other is None else -(-other.rows.rows // applied.ROWS)),
-        settings=settings_of(task, model.slug, params.settings),
+        settings=checked(task, model.slug, params.settings),
     )  # fmt: skip
     asked = _Asked(table=table, params=params, plan=plan, model=model, metric=metric, other=other, job=job)
     return asked.answered()
 
 
-def task_of(table: Table, params: ModelParams) -> Task:
-    """What is predicted: as it was said, or else as the target's values are."""
-    if params.task != "auto":
-        return "classification" if params.task == "classification" else "regression"
-    column = table.schema[params.target]
+def task_of(table: Table, target: str, said: str) -> Task:
+    """What is predicted: as it was said, or else (auto) as the target's values are."""
+    if said != "auto":
+        return "classification" if said == "classification" else "regression"
+    column = table.schema[target]
     if column.kind == "decimal":
         return "regression"
     if column.kind == "integer":
-        ((count,),) = table.fetch("SELECT count(DISTINCT {target}) FROM rows", target=params.target)
+        ((count,),) = table.fetch("SELECT count(DISTINCT {target}) FROM rows", target=target)
         return "regression" if count > MANY_VALUES else "classification"
     return "classification"
 
 
-def settings_of(task: Task, slug: str, text: str) -> dict[str, Any]:
-    """The settings that were given, checked against what the model takes."""
-    if not text.strip():
-        return {}
-    from services.numerics.learning.spaces import checked
+def model_for(task: Task, slug: str) -> Model:
+    """The model called `slug`.
 
-    return checked(task, slug, text)
-
-
-def _model(task: Task, slug: str) -> Model:
+    Raises
+    ------
+    ParamError
+        It is for the other task.
+    """
     for model in catalogue(task):
         if model.slug == slug:
             return model
@@ -104,7 +102,14 @@ def _model(task: Task, slug: str) -> Model:
     raise ParamError(f"Model: {title} {what}, and this target is not that. Choose another.", field="model")
 
 
-def _metric(task: Task, slug: str) -> str:
+def metric_for(task: Task, slug: str) -> str:
+    """The slug of the metric, or of the usual one (auto).
+
+    Raises
+    ------
+    ParamError
+        It is for the other task.
+    """
     if slug == "auto":
         return BY_TASK[task][0].slug
     if slug not in {metric.slug for metric in BY_TASK[task]}:

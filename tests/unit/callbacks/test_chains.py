@@ -140,7 +140,7 @@ def test_the_page_without_a_table_with_one_and_with_runs_that_are_not_here(
         assert "Add a table first" in said(page._page())
         stock(workspace)
         text = said(page._page())
-        assert "Needs a choice first4 analyses" in text
+        assert "Needs a choice first5 analyses" in text
         assert "RFM segmentsNeeds a column for the customer and a column for the date." in text
         for hidden in (new_id(), "../x", "x"):
             drawn = said(page._page(chain=hidden))
