@@ -96,20 +96,8 @@ def _cut(rows: Sequence[Row], classes: Sequence[str], key: str, model: str) -> C
         0, 1, 0.01, value=HALF, id=ids.cut(key, model), updatemode="drag", allow_direct_input=False,
         marks={at / 4: f"{at / 4:g}" for at in range(5)},
     )  # fmt: skip
-    over = html.P(
-        [
-            "From ",
-            part("at"),
-            " on: accuracy ",
-            part("accuracy"),
-            ", balanced ",
-            part("balanced"),
-            "; ",
-            part("said"),
-            f" said to be {yes}.",
-        ],
-        className="fine",
-    )
+    said: list[Any] = ["From ", part("at"), " on: accuracy ", part("accuracy"), ", balanced ", part("balanced"), "; "]
+    over = html.P([*said, part("said"), f" said to be {yes}."], className="fine")
     return html.Div(
         [
             controls.field(f"Said to be “{yes}” from this probability on", slider),
