@@ -176,7 +176,7 @@ def clean(dyno: Dyno, visitor: Visitor, dataset: str, wrote: Purchases, patience
     kept: dict[Path, int] = {}
     if wrote.rows >= KILLED_ROWS:
         kept = _killed(dyno, lambda: run(1))
-    with _Kept(kept) as seen:
+    with Kept(kept) as seen:
         run(2)
     job = dyno.records()[-1]
     assert job["state"] == "done", job
@@ -216,7 +216,7 @@ def _killed(dyno: Dyno, run: Callable[[], None]) -> dict[Path, int]:
     return kept
 
 
-class _Kept:
+class Kept:
     """Watch files while a run goes on: they stay as they are until they all go, with its end."""
 
     def __init__(self, files: dict[Path, int]) -> None:
