@@ -51,7 +51,7 @@ deploy-check:
 	$(PYTHON) -m tests.dyno.deploy
 
 proof: env chromium
-	$(BIN)/python -m tests.bench.proof
+	$(BIN)/python -m tests.bench.proof $(ONLY)
 
 # Browser tests are never skipped: without Chromium this stops, and says how to get it. Its shell without a window
 # is quicker, and is installed where that needs no question.
