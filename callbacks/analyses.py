@@ -102,12 +102,18 @@ def page(
         values,
         control,
         next((each.ref for each in (so_far, stored) if each is not None), None),
-        analysis_page.before(lede, place, _samples(slug)),
+        analysis_page.before(lede, place, _samples(slug), aims=_aims(analysis)),
         own,
         getattr(places.found()[slug], "FORM", "Question"),
         analysis_page.of_older(slug, known, later) if later else None,
         _others(analysis, known),
     )
+
+
+def _aims(analysis: Analysis[Any]) -> bool:
+    """Whether the analysis predicts a column."""
+    columns = [each.kind for each in params.fields(analysis.params) if isinstance(each.kind, params.Column)]
+    return any(column.role == "target" for column in columns)
 
 
 def _others(analysis: Analysis[Any], known: dict[str, Any]) -> dict[str, tuple[str, Schema]]:

@@ -10,8 +10,8 @@ from dash.exceptions import PreventUpdate
 
 from callbacks.house import workspace
 from callbacks.intake import look
-from layouts import ids, learning, one_model, reasons, theme
-from services import results
+from layouts import aimed, ids, learning, one_model, reasons, theme
+from services import datasets, results
 from services.errors import Expected
 from services.results import StoredResult
 
@@ -28,6 +28,28 @@ def register(app: Dash) -> None:
     def one(model: str | None, chosen: str | None) -> Any:
         """What one model said of the rows that it had not seen."""
         return _drawn(chosen, lambda stored: learning.of_model(stored.about["slug"], stored, model or ""))
+
+    @app.callback(
+        Output(ids.aimed(ALL), "children"),
+        Input(ids.param(ALL), "value"),
+        Input(ids.THEME, "data"),
+        State(ids.CONTROL, "data"),
+    )
+    def aim(_: list[Any], chosen: str | None, control: dict[str, Any] | None) -> list[Any]:
+        """What the target holds, as soon as it is chosen."""
+        said = {each["id"]["name"]: each.get("value") for each in ctx.inputs_list[0]}
+        target = said.get("target")
+        if not ctx.outputs_list or not control or not target or target == " ":
+            return [None] * len(ctx.outputs_list)
+        task = said.get("task") or control["slug"]
+        try:
+            known = datasets.about(workspace(), control["dataset"])
+            figures = datasets.profile(workspace(), known["id"])
+        except Expected:
+            raise PreventUpdate from None
+        with theme.drawn_in(chosen or look()):
+            drawn = aimed.ahead(task, target, known, figures, {**said, "slug": control["slug"]})
+        return [drawn] * len(ctx.outputs_list)
 
     @app.callback(
         Output(ids.parted_view(MATCH, MATCH), "children"),

@@ -94,9 +94,14 @@ def said_in_a_line(asked: Mapping[str, Any]) -> str:
     return " · ".join(str(value) for value in asked.values() if value not in (None, ""))
 
 
-def before(lede: str, place: Place, samples: Sequence[Sample]) -> html.Div:
-    """What stands in the answer's place before the first run: what one will get, when it misleads."""
+def before(lede: str, place: Place, samples: Sequence[Sample], *, aims: bool = False) -> html.Div:
+    """What stands in the answer's place before the first run: what one will get, when it misleads.
+
+    One that `aims` at a target shows what it holds as soon as it is chosen.
+    """
     parts: list[Component] = [blocks.lede(lede, "empty")]
+    if aims:
+        parts.append(html.Div(id=ids.aimed()))
     if place.gives:
         given = [cards.plain_card(title, text) for title, text in place.gives]
         parts.append(blocks.section(blocks.heading("What you will get"), html.Div(given, className="cards")))

@@ -334,6 +334,11 @@ def learnt_view(result: Any) -> dict[str, Any]:
     return {"type": "learnt-view", "result": result}
 
 
+def aimed(at: Any = "answer") -> dict[str, Any]:
+    """Div: what is to be predicted, before the first run; it is there only then, hence `at`, to be ALL."""
+    return {"type": "aimed", "at": at}
+
+
 def cut(result: Any, model: Any) -> dict[str, Any]:
     """Slider: from which probability on a row is said to be of the second class."""
     return {"type": "cut", "result": result, "model": model}

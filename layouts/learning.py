@@ -11,7 +11,7 @@ from dash.development.base_component import Component
 
 from layouts import answers, blocks, charts, controls, ids, one_model, places, tables, words
 from layouts.links import asked
-from layouts.scored import Row, figure, metric_of, score
+from layouts.scored import Row, figure, in_words, metric_of, score
 from services.numerics.learning.metrics import Metric
 from services.numerics.learning.question import JOINED
 from services.results import StoredResult
@@ -49,7 +49,7 @@ def _lede(task: str, facts: Row, *, so_far: bool) -> str:
         return "No model has ended yet." if so_far else "No model came to an end."
     metric = metric_of(task, facts["metric"])
     begin = "So far " if so_far else ""
-    said = f"{begin}{facts['best']} is best: {metric.title.lower()} {score(facts['score'], facts['sd'])}"
+    said = f"{begin}{facts['best']} is best: {in_words(metric)} {score(facts['score'], facts['sd'])}"
     if facts["baseline_score"] is not None:
         what = "the mean" if task == "regression" else f"“{facts['most_frequent']}”"
         said += f", against {score(facts['baseline_score'])} for always saying {what}"

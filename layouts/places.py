@@ -61,7 +61,7 @@ def navigation() -> list[NavGroup]:
     """The sidebar: Home, then the groups that have pages, then Settings."""
     grouped: dict[str, list[NavLink]] = {group: [] for group in GROUPS}
     grouped["Data"] += [link for link in DATA if data_tabs.has(link.href)]
-    for slug, module in found().items():
+    for slug, module in sorted(found().items(), key=lambda item: item[1].PLACE.label):
         there = module.PLACE
         grouped[there.group].append(NavLink(label=there.label, href=f"/{slug}", icon=there.icon))
     grouped["Report"].append(NavLink(label="My runs", href="/runs", icon="history", news=ids.NEWS))

@@ -18,6 +18,11 @@ def metric_of(task: str, slug: str) -> Metric:
     return next(metric for metric in BY_TASK[task] if metric.slug == slug)
 
 
+def in_words(metric: Metric) -> str:
+    """The metric's name inside a sentence: capitals that are letters of a name stay."""
+    return " ".join(word if word[1:] != word[1:].lower() else word.lower() for word in metric.title.split(" "))
+
+
 def score(value: float | None, sd: float | None = None) -> str:
     """A score with what it varies by over folds."""
     if value is None:

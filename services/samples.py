@@ -81,11 +81,29 @@ def _breast_cells(target: Path) -> None:
             writer.writerow([*values, diagnoses[int(diagnosis)]])
 
 
+def _diabetes(target: Path) -> None:
+    """Ten measures of patients, and how their diabetes went on within a year: two packed files without names."""
+    header = ["age", "sex", "bmi", "blood_pressure", "total_cholesterol", "ldl", "hdl", "cholesterol_ratio",
+              "log_triglycerides", "glucose", "progression_target"]  # fmt: skip
+    with (
+        gzip.open(_inside("sklearn", "datasets/data/diabetes_data_raw.csv.gz"), "rt") as measures,
+        gzip.open(_inside("sklearn", "datasets/data/diabetes_target.csv.gz"), "rt") as targets,
+        open(target, "w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(header)
+        for line, after in zip(measures, targets, strict=True):
+            writer.writerow([*line.split(), int(float(after))])
+
+
 SAMPLES = (
     Sample("purchases", "Purchases", 20_000, 6, ("rfm",), "generated, seed 0", _purchases),
     Sample("gapminder", "Countries since 1952", 1_704, 10, (), "Gapminder, by plotly", _plotly("gapminder")),
     Sample("tips", "Restaurant tips", 244, 7, (), "plotly", _plotly("tips")),
-    Sample("breast_cells", "Breast cells", 569, 31, ("classification",), "scikit-learn", _breast_cells),
+    Sample(
+        "breast_cells", "Breast cells", 569, 31, ("classification", "model", "tuning"), "scikit-learn", _breast_cells
+    ),
+    Sample("diabetes", "Diabetes after a year", 442, 11, ("regression",), "scikit-learn", _diabetes),
     Sample("sunspots", "Sunspots per year", 309, 2, (), "statsmodels", _statsmodels("datasets/sunspots/sunspots.csv")),
 )
 

@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 
 from layouts import answers, blocks, charts, learning, one_model, reasons, tables, words
 from layouts.places import Place
-from layouts.scored import figure, metric_of, score
+from layouts.scored import figure, in_words, metric_of, score
 from services.results import StoredResult
 
 PLACE = Place(
@@ -67,7 +67,7 @@ def view(result: StoredResult) -> html.Div:
         ]
     return answers.answer(
         result,
-        _lede(result, metric.title.lower()),
+        _lede(result, in_words(metric)),
         told,
         *parts,
         _scores(result),

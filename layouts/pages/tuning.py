@@ -12,7 +12,8 @@ from dash.development.base_component import Component
 from layouts import answers, blocks, charts, tables, words
 from layouts.links import asked
 from layouts.places import Place
-from layouts.scored import figure, metric_of, score
+from layouts.scored import figure, in_words, metric_of, score
+from services.numerics.learning.metrics import Metric
 from services.results import StoredResult
 
 PLACE = Place(
@@ -46,7 +47,7 @@ def view(result: StoredResult) -> html.Div:
     whole = not result.is_partial
     return answers.answer(
         result,
-        _lede(facts, metric.title.lower(), so_far=not whole),
+        _lede(facts, in_words(metric), so_far=not whole),
         [
             (metric.title, score(facts["score"], facts["sd"])),
             ("As it comes", score(facts["default_score"])),
@@ -57,7 +58,7 @@ def view(result: StoredResult) -> html.Div:
         _use(result) if whole and not facts["is_default"] else None,
         _settings(result),
         _rounds(result, metric.title),
-        _candidates(result, metric.title) if whole else None,
+        _candidates(result, metric) if whole else None,
     )
 
 
@@ -95,11 +96,13 @@ def _settings(result: StoredResult) -> Component | None:
     return blocks.section(blocks.heading("Settings"), tables.table(heads, rows, caption="Settings"))
 
 
-def _rounds(result: StoredResult, metric: str) -> Component:
-    """Every candidate by the rows it learnt from; those that went on are lines."""
+def _rounds(result: StoredResult, metric: str) -> Component | None:
+    """Every candidate by the rows it learnt from; nothing where all learnt from as many."""
     rows = [row for row in result.rows("candidates") if row["score"] is not None]
     others = [row for row in rows if row["place"]]
     usual = [row for row in rows if not row["place"]]
+    if len({row["round"] for row in rows}) < 2:
+        return None
     groups = [
         charts.Group(
             x=[row["rows"] for row in others], y=[row["score"] for row in others], tone="rest",
@@ -122,21 +125,22 @@ def _rounds(result: StoredResult, metric: str) -> Component:
     return blocks.picture("Candidates", hint, graph, twin)
 
 
-def _candidates(result: StoredResult, metric: str) -> Component:
-    rows = sorted(result.rows("candidates"), key=lambda row: (-row["round"], row["place"]))
+def _candidates(result: StoredResult, metric: Metric) -> Component:
+    sign = -1 if metric.higher else 1
+    rows = sorted(result.rows("candidates"), key=lambda row: (-row["round"], sign * (row["score"] or 0), row["place"]))
     heads = [
-        tables.Column(title="Settings", look="name"), tables.Column(title="State"),
-        tables.Column(title="Rows", look="number"), tables.Column(title=metric, look="number"),
-        tables.Column(title="Time", look="quiet-number"),
+        tables.Column(title=metric.title, look="number"), tables.Column(title="State"),
+        tables.Column(title="Rows", look="number"), tables.Column(title="Time", look="quiet-number"),
+        tables.Column(title="Settings", look="text"),
     ]  # fmt: skip
     drawn = []
     for row in rows[:100]:
         state = tables.state("done" if row["state"] == "done" else "failed", row["state"].capitalize())
         if row["score"] is None:
-            drawn.append(tables.Row(cells=[_named(row["settings"]), state], reason=row["reason"]))
+            drawn.append(tables.Row(cells=[words.NONE, state], reason=f"{_named(row['settings'])}: {row['reason']}"))
             continue
-        told = [words.count(row["rows"]), score(row["score"], row["sd"]), words.duration(row["fit_seconds"])]
-        drawn.append(tables.Row(cells=[_named(row["settings"]), state, *told]))
+        told = [words.count(row["rows"]), words.duration(row["fit_seconds"]), _named(row["settings"])]
+        drawn.append(tables.Row(cells=[score(row["score"], row["sd"]), state, *told]))
     return blocks.section(blocks.heading("What was tried"), tables.table(heads, drawn, caption="What was tried"))
 
 

@@ -230,9 +230,9 @@ PROOFS = [
         Proof(
             title=f"{slug.capitalize()}: every model, {rows:,} rows of {columns} columns",
             claim=(
-                f"Every model of the catalogue, three folds, one after another, in a {LIMIT_MB} MB memory cgroup through "
-                f"the real server: each ends in a score or in a reason, nothing is killed, and the process tree holds "
-                f"less than {bound} MB of anonymous memory at any time."
+                f"Every model of the catalogue, three folds, one after another, in a {LIMIT_MB} MB memory cgroup "
+                "through the real server: each ends in a score or in a reason, nothing is killed, and the process "
+                f"tree holds less than {bound} MB of anonymous memory at any time."
             ),
             show=partial(learned.models, slug, rows, columns, bound),
         )
@@ -242,10 +242,10 @@ PROOFS = [
     Proof(
         title="Models beside LazyPredict and PyCaret",
         claim=(
-            f"{BESIDE:,} rows of 20 columns, three classes: models that the others have too, on the same rows and splits "
-            "(LazyPredict knows one split only). Each with the settings it comes with, one thread, in a process of its "
-            "own; the others may hold 4 GB. Told are the time to fit and predict, as a multiple of ours, and the "
-            "balanced accuracy; PyCaret's time has its own scoring in it."
+            f"{BESIDE:,} rows of 20 columns, three classes: models that others have too, on the same rows and splits "
+            "(LazyPredict knows one split only). Each with the settings it comes with, one thread, in a process of "
+            "its own; the others may hold 4 GB. Told are the time to fit and predict, as a multiple of ours, and "
+            "the balanced accuracy; PyCaret's time has its own scoring in it."
         ),
         show=lambda: learned.beside(BESIDE),
     ),

@@ -66,6 +66,7 @@ def catalogue(task: Task) -> tuple[Model, ...]:
     from dataclasses import replace
 
     made = _CLASSIFIERS if task == "classification" else _REGRESSORS
+    made += (_CATBOOST,) if _CATBOOST.slug in CLASSIFIERS else ()
     return tuple(replace(model, task=task) for model in made)
 
 
@@ -308,6 +309,22 @@ _CLASSIFIERS = (
         slug="knn", make=_knn, prepared="scaled", most_rows=20_000, takes_weights=False,
         said="Asks the 25 rows that are most alike.",
     ),
+)  # fmt: skip
+
+
+def _catboost(making: Making) -> Any:
+    from catboost import CatBoostClassifier, CatBoostRegressor
+
+    given = {"iterations": _rounds(making), "depth": 6, "learning_rate": 0.1, "random_seed": making.seed,
+             "thread_count": 1, "verbose": False, "allow_writing_files": False}  # fmt: skip
+    if not making.classes:
+        return CatBoostRegressor(**given)
+    return CatBoostClassifier(**given, auto_class_weights="Balanced" if making.balanced else None)
+
+
+_CATBOOST = Model(
+    slug="catboost", make=_catboost, prepared="native", balances=True,
+    said="Boosted trees that ask one question on each level; it is here since it is installed.",
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Annotated
 
 from services.params import Choice, Column, Number
@@ -51,6 +52,8 @@ REGRESSORS = {
     "kernel_svr": "Kernel SVR (Nyström)",
     "knn": "k-nearest neighbours",
 }
+if find_spec("catboost") is not None:  # 100 MB that nobody is made to install
+    CLASSIFIERS["catboost"] = REGRESSORS["catboost"] = "CatBoost"
 JOINED = {"voting": "Vote of the best three", "stacking": "Stack of the best three"}
 ALL, QUICK = "all", "quick"
 SOME = {ALL: "All of them", QUICK: "Quick five"}

@@ -50,6 +50,16 @@ def test_slugs_are_unique_and_another_is_not_there() -> None:
             samples.find(slug)
 
 
+def test_the_patients_are_scikit_learns_own(tmp_path: Path) -> None:
+    from sklearn.datasets import load_diabetes
+
+    bunch = load_diabetes(scaled=False)
+    with open(samples.write("diabetes", tmp_path), newline="", encoding="utf-8") as file:
+        _, *rows = csv.reader(file)
+    assert [[float(value) for value in row[:-1]] for row in rows] == bunch.data.tolist()
+    assert [float(row[-1]) for row in rows] == bunch.target.tolist()
+
+
 def test_the_cells_are_scikit_learns_own_under_its_names(tmp_path: Path) -> None:
     from sklearn.datasets import load_breast_cancer
 
