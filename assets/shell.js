@@ -609,6 +609,11 @@
       post(`/_jobs/${encodeURIComponent(target.dataset.skip)}/skip`, { step: target.dataset.step }).catch(() => {
         target.disabled = false;
       });
+    } else if (target.dataset.enough) {
+      target.disabled = true;
+      post(`/_jobs/${encodeURIComponent(target.dataset.enough)}/enough`).catch(() => {
+        target.disabled = false;
+      });
     } else if (target.id === "theme-switch") {
       switchTheme();
     } else if (target.id === "gauge") {

@@ -77,6 +77,13 @@ def skip(job: str) -> Response:
     return jsonify({})
 
 
+@routes.post("/_jobs/<job>/enough")
+def enough(job: str) -> Response:
+    """Have the visitor's own running job end after the step that is being made."""
+    house().engine.end_early(workspace(), job)
+    return jsonify({})
+
+
 @routes.post("/_cleanup")
 def clean_up() -> Response:
     """Free what can be freed, and say how much it was."""

@@ -169,6 +169,7 @@ def running(
     if job and skip:
         said_to = {"data-skip": job, "data-step": skip}
         stop.append(button(f"Skip \u201c{skip}\u201d", kind="quiet", className="wide", **said_to))
+        stop.append(button("Stop after this one", kind="quiet", className="wide", **{"data-enough": job}))
     return html.Div(
         [
             html.Div(

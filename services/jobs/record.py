@@ -18,6 +18,7 @@ LIVE = frozenset({"queued", "running"})
 FILE = "record.json"
 CANCEL = "cancel"  # a file of this name in the job's folder asks the supervisor to stop
 SKIP = "skip"  # ... to stop the step whose name it holds, and to go on
+ENOUGH = "enough"  # ... has the run end after the step that is being made, with what there is by then
 FULL = "full"  # ... says that the disk had no room for how it ended
 LOG = "log.txt"
 

@@ -15,6 +15,8 @@ from services.table import Spilled, Table
 
 T = TypeVar("T")
 
+_ENOUGH = "Skipped: you had the run end before it."
+
 
 class Running:
     """Reports over the worker's pipe; keeps steps, and the tables it writes, below the result's folder."""
@@ -27,15 +29,17 @@ class Running:
         spill: Path,
         about: Callable[[Result], dict[str, Any]],
         shown: int = 0,
+        enough: Path | None = None,
     ) -> None:
         """`folder` is where the result will lie; steps are kept below it.
 
-        `about` says what the page is told of a result so far, of which `shown` are there already.
+        `about` says what the page is told of a result so far, of which `shown` are there already. Once the file
+        `enough` is there, steps that can be done without are begun no more.
         """
         self._say, self._table, self._folder, self._spill, self._about = said, table, folder, spill, about
         self._steps = folder / results.STEPS
         self._stopped = checkpoints.stopped(self._steps)
-        self._shown = shown
+        self._shown, self._enough = shown, enough
 
     def report(self, done: int, total: int, label: str) -> None:
         self._say(progress=[done, total, label])
@@ -47,6 +51,10 @@ class Running:
             value = checkpoints.get(self._steps, name, self._spill)
             self._say(kept=name, found=True)
         except NotFound:
+            if seconds is not None and self._enough is not None and self._enough.exists():
+                self._stopped[name] = {"name": name, "kind": "skipped", "reason": _ENOUGH}
+                checkpoints.stop(self._steps, self._stopped[name])
+                raise StepStopped(_ENOUGH, step=name) from None
             # Said before it begins: whoever watches can end this step alone, and knows which one it was.
             self._say(step=name, seconds=seconds)
             value = make()

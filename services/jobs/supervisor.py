@@ -152,7 +152,7 @@ class _Keeper:
         self._interrupted = number
 
     def run(self) -> Record:
-        for mark in (record.SKIP, record.FULL):
+        for mark in (record.SKIP, record.ENOUGH, record.FULL):
             (self._folder / mark).unlink(missing_ok=True)
         self._job = self._job.changed(stopped=tuple(checkpoints.stopped(self._steps).values()))
         self._write(self._job)

@@ -14,7 +14,7 @@ from typing import Any
 from services import datasets, params, results, roles
 from services.analysis import Result, find
 from services.errors import FileRefused, NotFound
-from services.jobs import checkpoints
+from services.jobs import checkpoints, record
 from services.jobs.record import Record
 from services.jobs.running import Running
 from services.table import ABOUT, Table
@@ -62,7 +62,9 @@ def _analyse(job: Record, workspace: Workspace, spill: Path, say: Say, buffer: i
             "stopped": list(checkpoints.stopped(workspace.steps(job.key)).values()),
         }
 
-    result = analysis.run(table, question, Running(say, table, folder, spill, about, shown=job.partial))
+    asked_to_end = workspace.job(job.id) / record.ENOUGH
+    running = Running(say, table, folder, spill, about, shown=job.partial, enough=asked_to_end)
+    result = analysis.run(table, question, running)
     told = about(result)
     if result.dataset is not None:
         root = result.dataset_of or job.dataset

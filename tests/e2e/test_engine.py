@@ -303,6 +303,19 @@ def test_a_step_that_hangs_is_skipped_by_its_visitor(battery: Callable[[], Batte
     assert here.visitor.complaints == []
 
 
+def test_a_run_that_is_enough_ends_after_the_step_that_is_made(battery: Callable[[], Battery]) -> None:
+    here = battery()
+    job = here.run(**{"Model that waits for it": "5"})
+    here.page.get_by_role("button", name="Stop after this one").click()
+    until((here.visitor.workspace.job(job.id) / "enough").exists, "the run is told")
+    here.open()
+    here.page.wait_for_url("**/battery?result=*")
+    expect(here.page.locator("#answer .lede")).to_have_text("5 models scored; the first is best.")
+    expect(here.page.locator("#answer .note")).to_contain_text("Model 6: Skipped: you had the run end before it.")
+    assert here.made() == [1, 2, 3, 4, 5]
+    assert here.visitor.complaints == []
+
+
 def test_a_restarted_server_finds_its_job_and_the_page_never_noticed(
     battery: Callable[[], Battery], server: Server
 ) -> None:

@@ -82,7 +82,7 @@ def _joined(asked: _Asked, how: str, entries: Sequence[Entry], job: Job) -> Entr
     try:
         kept = job.keep(JOINED[how], make, seconds=asked.params.seconds)
     except StepStopped as stopped:
-        return Entry(slug=how, title=JOINED[how], state="stopped", reason=stopped.message)
+        return Entry(slug=how, title=JOINED[how], state=race.state_of(stopped), reason=stopped.message)
     except Expected as error:
         return Entry(slug=how, title=JOINED[how], state="skipped", reason=error.message)
     return Entry(slug=how, title=JOINED[how], said=kept["said"], **kept["about"])

@@ -95,10 +95,14 @@ def _entered(plan: Plan, model: Model, place: int, job: Job) -> Entry:
     try:
         kept = job.keep(model.title, partial(_kept, plan, model, place, job), seconds=plan.seconds)
     except StepStopped as stopped:
-        state = "skipped" if "skipped" in stopped.message.lower() else "stopped"
-        return Entry(slug=model.slug, title=model.title, state=state, reason=stopped.message)
+        return Entry(slug=model.slug, title=model.title, state=state_of(stopped), reason=stopped.message)
     about = dict(kept["about"])
     return Entry(slug=model.slug, title=model.title, said=kept.get("said"), **about)
+
+
+def state_of(stopped: StepStopped) -> str:
+    """How a model is listed whose step was stopped."""
+    return "skipped" if "skipped" in stopped.message.lower() else "stopped"
 
 
 def _kept(plan: Plan, model: Model, place: int, job: Job) -> dict[str, Any]:

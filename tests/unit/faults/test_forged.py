@@ -39,6 +39,7 @@ ROUTES = {
     ("GET", "/_rejects/<dataset>.csv"): (("{dataset}",), {}),
     ("POST", "/_jobs/<job>/cancel"): (("{done}",), {}),
     ("POST", "/_jobs/<job>/skip"): (("{early}",), {"step": "Model 1"}),
+    ("POST", "/_jobs/<job>/enough"): (("{early}",), {}),
     ("POST", "/_runs/<job>/again"): (("{early}",), {"fresh": True}),
     ("POST", "/_runs/<job>/name"): (("{done}",), {"name": "mine now"}),
 }
