@@ -122,6 +122,14 @@ def _close_all() -> None:
         _kept.popitem()[1].close()
 
 
+def rest() -> None:
+    """Close the database that was used last, if nobody uses it: what its buffers and threads hold is free again."""
+    for asked, database in list(_kept.items()):
+        if not database.users:
+            del _kept[asked]
+            database.close()
+
+
 def execute(con: DuckDBPyConnection, sql: str, watch: Callable[[float], None], values: Any = None) -> Any:
     """Execute `sql` and tell `watch` meanwhile how much of it is done, 0 to 1.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import resource
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -92,6 +93,31 @@ def data_mb(pid: int) -> float:
     with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/status", "rb") as status:
         return next((int(line.split()[1]) / 1024 for line in status if line.startswith(b"VmData:")), 0.0)
     return 0.0
+
+
+_held_mb: int | None = None  # what this process may allocate, beside what is reserved and never touched
+
+
+def hold(mb: int) -> None:
+    """Have this process allocate at most `mb`; more is a MemoryError where it is asked for."""
+    global _held_mb
+    _held_mb = mb
+    _bound(mb)
+
+
+def hold_again() -> None:
+    """Leave out of the bound what libraries have reserved by now and do not touch: buffers of BLAS, stacks, heaps.
+
+    With scikit-learn and its kin that is 150 to 250 MB, which no other process lacks.
+    """
+    if _held_mb is not None:
+        own = os.getpid()
+        _bound(_held_mb + max(0, round(data_mb(own) - anonymous_mb([own]))))
+
+
+def _bound(mb: int) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (mb * MB if hard == resource.RLIM_INFINITY else min(mb * MB, hard), hard))
 
 
 def tree(pid: int) -> list[int]:

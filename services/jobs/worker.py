@@ -10,7 +10,6 @@ import ctypes
 import errno
 import json
 import os
-import resource
 import secrets
 import signal
 import sys
@@ -23,7 +22,6 @@ from typing import Any
 from services import memory, room
 from services.errors import DiskFull, DoesNotFit, Expected, StepStopped
 from services.jobs import lanes, record
-from services.memory import MB
 
 PR_SET_PDEATHSIG = 1
 # Above what a job may hold: address space that libraries reserve and never touch.
@@ -39,8 +37,7 @@ def bound(ceiling_mb: int | None) -> None:
     memory.offer(1000)
     os.nice(10)
     if ceiling_mb is not None:
-        most = (ceiling_mb + SLACK_MB) * MB
-        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+        memory.hold(ceiling_mb + SLACK_MB)
 
 
 def main(folder: Path, pipe: int) -> int:

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
+from services import duck, memory
 from services.analysis import Job
 from services.errors import Expected, StepStopped
 from services.numerics.learning import resampling, scores
@@ -212,6 +213,8 @@ def _wide(values: np.ndarray, known: np.ndarray, classes: int, absent: float) ->
 def fit(plan: Plan, model: Model, train: np.ndarray) -> Fitted:
     """Fit the preparation and the model on the rows `train` of the problem, and on nothing else."""
     problem = plan.problem
+    duck.rest()  # a model has better use for what its buffers hold
+    memory.hold_again()
     if model.most_rows is not None and len(train) > model.most_rows:
         train = np.sort(np.random.default_rng(plan.seed).choice(train, model.most_rows, replace=False))
     X, y = problem.X[train], problem.y[train]
