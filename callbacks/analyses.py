@@ -86,7 +86,7 @@ def page(
         values = dict(followed.params)
         control |= {"job": followed.id} if run else {}
     if "ask" in more and not result and not run:
-        values |= _given(analysis, more["ask"])
+        values |= _given(analysis, more["ask"], schema)
         stored = so_far = None
     try:
         figures = datasets.profile(here, known["id"])
@@ -124,14 +124,13 @@ def _others(analysis: Analysis[Any], known: dict[str, Any]) -> dict[str, tuple[s
     return {each["id"]: (each["name"], datasets.schema(each)) for each in every}
 
 
-def _given(analysis: Analysis[Any], text: str) -> dict[str, Any]:
-    """The answers that an address fills in: shown in the form, and checked like any others when it is run."""
+def _given(analysis: Analysis[Any], text: str, schema: Schema) -> dict[str, Any]:
+    """The answers that an address fills in: those that could be given by hand, and checked again when it is run."""
     try:
         given = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    names = {each.name for each in params.fields(analysis.params)}
-    return {name: value for name, value in given.items() if name in names} if isinstance(given, dict) else {}
+    return params.acceptable(analysis.params, given, schema) if isinstance(given, dict) else {}
 
 
 def _samples(slug: str) -> list[Sample]:

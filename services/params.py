@@ -6,6 +6,7 @@ read, the command-line option and the result's key.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import json
@@ -245,6 +246,16 @@ def parse(params: type[P], raw: Mapping[str, Any], schema: Schema) -> P:
     return params(**values)
 
 
+def acceptable(params: type, raw: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+    """Of the answers in `raw`, those that a person could give, as `canonical` writes them; the rest is passed over."""
+    found = {}
+    for each in fields(params):
+        if raw.get(each.name) is not None:
+            with contextlib.suppress(ParamError):
+                found[each.name] = _canonical(_answer(each, raw, schema))
+    return found
+
+
 def _answer(each: Field, raw: Mapping[str, Any], schema: Schema) -> Any:
     given = raw.get(each.name)
     if isinstance(given, str) and not given.strip():
@@ -388,12 +399,13 @@ def _number(each: Field, given: Any) -> int | float:
 def canonical(params: Any) -> dict[str, Any]:
     """The question as JSON values in declared order: what the key is made of, and what a form refills."""
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, dt.date):
-            return value.isoformat()
-        return [plain(one) for one in value] if isinstance(value, tuple) else value
+    return {each.name: _canonical(getattr(params, each.name)) for each in dataclasses.fields(params)}
 
-    return {each.name: plain(getattr(params, each.name)) for each in dataclasses.fields(params)}
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    return [_canonical(one) for one in value] if isinstance(value, tuple) else value
 
 
 def from_text(text: str) -> Any:

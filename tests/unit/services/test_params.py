@@ -20,6 +20,7 @@ from services.params import (
     Number,
     Text,
     Values,
+    acceptable,
     canonical,
     describe,
     fields,
@@ -176,6 +177,24 @@ def test_canonical_values_survive_json_and_parse(**given: Any) -> None:
     # A text of blanks only is an empty one; what does not matter is not kept.
     blank = {} if given["title"].strip() else {"title": ""}
     assert canonical(again) == canonical(asked) | blank | ({} if given["loud"] else {"some": []})
+
+
+def test_of_what_an_address_gives_only_what_a_person_could_give_is_taken() -> None:
+    told = {
+        "who": "customer", "when": {"a": [1]}, "count": "x", "rows": 7, "extra": ["age"], "how": ["keep"],
+        "loud": "yes", "until": "2018-01-02", "title": 3, "share": float("nan"), "surprise": 1, "worth": None, "some": ["a", 1],
+    }  # fmt: skip
+    assert acceptable(Asked, told, SHOP) == {
+        "who": "customer", "rows": 7, "extra": ["age"], "loud": True, "until": "2018-01-02", "some": ["a", "1"],
+    }  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from([each.name for each in fields(Asked)]), st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3), max_leaves=6,
+)))  # fmt: skip
+def test_whatever_an_address_gives_nothing_breaks(told: dict[str, Any]) -> None:
+    json.dumps(acceptable(Asked, told, SHOP))
 
 
 @pytest.mark.parametrize(
