@@ -182,7 +182,8 @@ def test_canonical_values_survive_json_and_parse(**given: Any) -> None:
 def test_of_what_an_address_gives_only_what_a_person_could_give_is_taken() -> None:
     told = {
         "who": "customer", "when": {"a": [1]}, "count": "x", "rows": 7, "extra": ["age"], "how": ["keep"],
-        "loud": "yes", "until": "2018-01-02", "title": 3, "share": float("nan"), "surprise": 1, "worth": None, "some": ["a", 1],
+        "loud": "yes",
+        "until": "2018-01-02", "title": 3, "share": float("nan"), "surprise": 1, "worth": None, "some": ["a", 1],
     }  # fmt: skip
     assert acceptable(Asked, told, SHOP) == {
         "who": "customer", "rows": 7, "extra": ["age"], "loud": True, "until": "2018-01-02", "some": ["a", "1"],
