@@ -57,17 +57,19 @@ table, _ = Supervised.LazyClassifier(verbose=0, ignore_warnings=True, classifier
 say({name: [row["Time Taken"], row["Balanced Accuracy"]] for name, row in table.iterrows()})
 """
 _CARET = """
-from pycaret.classification import compare_models, pull, setup
+from pycaret.classification import add_metric, compare_models, pull, setup
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import PredefinedSplit
 folds = pd.read_csv(sys.argv[3]).sort_values("row")["fold"].to_numpy()
 setup(data=frame, target="outcome", test_data=frame.head(200), index=False, session_id=0, n_jobs=1, verbose=False,
       fold_strategy=PredefinedSplit(folds), html=False, system_log=False)
+add_metric("balanced", "Balanced", balanced_accuracy_score)
 found = {}
 for name in sys.argv[2].split(","):
     began = time.monotonic()
     compare_models(include=[name], verbose=False)
     spent, table = time.monotonic() - began, pull()
-    found[name] = [spent, float(table["Recall"].iloc[0])] if len(table) else None
+    found[name] = [spent, float(table["Balanced"].iloc[0])] if len(table) else None
 say(found)
 """
 
@@ -158,7 +160,7 @@ def _theirs(folder: Path, package: str, code: str, file: Path, wanted: list[str]
     venv.create(place, with_pip=True)
     python = place / "bin" / "python"
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package, "lightgbm",
-               "xgboost" if package == "pycaret" else "xgboost-cpu", "setuptools<81"]  # fmt: skip
+               "xgboost" if package == "pycaret" else "xgboost-cpu", "setuptools<81", "six"]  # fmt: skip
     if subprocess.run(install, check=False, capture_output=True).returncode:
         return "could not be installed here"
     text = _MEASURED.format(limit=THEIR_LIMIT) + code
